@@ -1,0 +1,212 @@
+import { CLOSE, limitExceeded, Refusal, topicNotFound } from "../protocol/codes.ts";
+import { encodeEvent } from "../protocol/encode.ts";
+import type { Message } from "../protocol/frames.ts";
+import { Connection } from "./connection.ts";
+import { HistoryMemory } from "./history-memory.ts";
+import type { Outlet } from "./ports.ts";
+import { Subscription, type Holder } from "./subscription.ts";
+import { Topic } from "./topic.ts";
+
+export type BrokerLimits = {
+  /** Messages a topic keeps for replay. */
+  maxHistory: number;
+  /** Messages that may wait for one subscriber. */
+  maxSubscriberQueue: number;
+  maxTopics: number;
+  maxSubscriptionsPerConnection: number;
+  /** Bytes of history, all topics together. */
+  historyMemoryBytes: number;
+  /** Whether the first use of a topic creates it. */
+  autoCreateTopics: boolean;
+};
+
+export type BrokerPorts = {
+  /** Asks for a `flush()` soon, once for any number of calls before it. */
+  wake(): void;
+  /** A short random string, for the epoch of a topic. */
+  makeEpoch(): string;
+};
+
+/**
+ * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
+ * the next `flush()`, as far as each takes it.
+ *
+ * Knows no socket, timer or clock. A request that cannot be granted throws a `Refusal` and has changed nothing.
+ *
+ * | publish()     | constant, whatever the number of subscribers |
+ * | flush()       | linear in the subscribers of the topics published to |
+ * | subscribe()   | constant |
+ * | deleteTopic() | linear in the topic's subscribers |
+ */
+export class Broker {
+  readonly #limits: BrokerLimits;
+  readonly #ports: BrokerPorts;
+  readonly #topics = new Map<string, Topic>();
+  readonly #memory: HistoryMemory;
+  #dirty: Topic[] = [];
+  #ready: Holder[] = [];
+  #subscriptions = 0;
+
+  constructor(limits: BrokerLimits, ports: BrokerPorts) {
+    this.#limits = limits;
+    this.#ports = ports;
+    this.#memory = new HistoryMemory(limits.historyMemoryBytes);
+  }
+
+  get topics(): ReadonlyMap<string, Topic> {
+    return this.#topics;
+  }
+
+  /** Subscriptions on all topics together. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  /** What history takes, in bytes of memory. */
+  get historyBytes(): number {
+    return this.#memory.used;
+  }
+
+  createTopic(name: string): Topic {
+    if (this.#topics.has(name)) {
+      throw new Refusal("BAD_REQUEST", `Topic '${name}' exists already`, { topic: name, status: 409 });
+    }
+    const { maxTopics } = this.#limits;
+    if (this.#topics.size >= maxTopics) throw limitExceeded("MAX_TOPICS", maxTopics, { topic: name });
+    const topic = new Topic(name, this.#ports.makeEpoch(), this.#limits);
+    this.#topics.set(name, topic);
+    this.#memory.add(topic.log);
+    return topic;
+  }
+
+  /** Ends every subscription to the topic, and closes the connections that this leaves without any. */
+  deleteTopic(name: string): void {
+    const topic = this.#topic(name);
+    this.#topics.delete(name);
+    for (const subscription of [...topic.subscriptions.values()]) {
+      const { holder } = subscription;
+      this.#end(topic, subscription);
+      holder.outlet.notice({ type: "info", msg: "topic_deleted", topic: name });
+      if (holder.subscriptions.length === 0) holder.outlet.close(CLOSE.topicDeleted);
+    }
+    this.#memory.remove(topic.log);
+  }
+
+  connect(outlet: Outlet): Connection {
+    return new Connection(outlet);
+  }
+
+  /** Ends what the connection was subscribed to; its client is gone and is told nothing. */
+  disconnect(connection: Connection): void {
+    for (const subscription of connection.subscriptions) {
+      this.#topics.get(subscription.feed.name)?.subscriptions.delete(subscription.clientId);
+      this.#subscriptions--;
+    }
+    connection.clear();
+  }
+
+  /** Ends what the connection is subscribed to as if each topic were deleted. */
+  retire(connection: Connection): void {
+    for (const subscription of [...connection.subscriptions]) {
+      const { name } = subscription.feed;
+      this.#end(this.#topic(name), subscription);
+      connection.outlet.notice({ type: "info", msg: "topic_deleted", topic: name });
+    }
+  }
+
+  /**
+   * Subscribes the connection as `clientId`, taking the id over from another that holds it.
+   *
+   * The events follow with the next flush, so that whoever calls can acknowledge first: the newest `lastN` of history,
+   * then what is published from now on.
+   */
+  subscribe(connection: Connection, name: string, clientId: string, lastN: number): Topic {
+    const topic = this.#topicInUse(name);
+    const current = topic.subscriptions.get(clientId);
+    const subscription = current?.holder === connection ? current : this.#begin(topic, clientId, connection, current);
+    if (lastN > 0) subscription.replay(lastN);
+    if (subscription.pending) this.#enqueue(subscription);
+    return topic;
+  }
+
+  /** Ends the subscription, if the connection holds one under that id. */
+  unsubscribe(connection: Connection, name: string, clientId: string): Topic {
+    const topic = this.#topic(name);
+    const subscription = topic.subscriptions.get(clientId);
+    if (subscription?.holder === connection) this.#end(topic, subscription);
+    return topic;
+  }
+
+  /**
+   * Appends a message to the topic's log, for all who are subscribed at this moment.
+   *
+   * @param ts when it was published, as its event shall say
+   */
+  publish(name: string, message: Message, ts: string): { topic: Topic; seq: number } {
+    const topic = this.#topicInUse(name);
+    const { log } = topic;
+    // No event may fall out of the log before it was offered to those whose sockets would have taken it.
+    if (log.newest - topic.flushed >= topic.queueLimit || this.#memory.over) this.flush();
+    if (log.newest === topic.flushed) this.#dirty.push(topic);
+    const seq = this.#memory.append(log, encodeEvent(topic.json, log.newest + 1, message, ts));
+    this.#ports.wake();
+    return { topic, seq };
+  }
+
+  /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
+  flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const topic of dirty) {
+      topic.flushed = topic.log.newest;
+      for (const subscription of topic.subscriptions.values()) this.#enqueue(subscription);
+    }
+    const ready = this.#ready;
+    this.#ready = [];
+    for (const holder of ready) holder.fill();
+    if (this.#memory.over) this.#memory.trim();
+  }
+
+  /** A blocked one waits for its drain instead. */
+  #enqueue(subscription: Subscription): void {
+    const { holder } = subscription;
+    if (holder.outlet.blocked || !holder.enqueue(subscription)) return;
+    this.#ready.push(holder);
+    this.#ports.wake();
+  }
+
+  #begin(topic: Topic, clientId: string, connection: Connection, current: Subscription | undefined): Subscription {
+    const { maxSubscriptionsPerConnection: most } = this.#limits;
+    if (connection.subscriptions.length >= most) {
+      throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic: topic.name });
+    }
+    if (current !== undefined) {
+      this.#end(topic, current);
+      current.holder.outlet.notice({ type: "info", msg: "subscription_replaced", topic: topic.name });
+    }
+    const subscription = new Subscription(topic, clientId, connection, this.#memory);
+    topic.subscriptions.set(clientId, subscription);
+    connection.subscriptions.push(subscription);
+    this.#subscriptions++;
+    return subscription;
+  }
+
+  #end(topic: Topic, subscription: Subscription): void {
+    topic.subscriptions.delete(subscription.clientId);
+    this.#subscriptions--;
+    subscription.holder.finish(subscription);
+  }
+
+  #topic(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) throw topicNotFound(name);
+    return topic;
+  }
+
+  #topicInUse(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (topic !== undefined) return topic;
+    if (!this.#limits.autoCreateTopics) throw topicNotFound(name);
+    return this.createTopic(name);
+  }
+}

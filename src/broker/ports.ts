@@ -1,0 +1,31 @@
+import type { Close } from "../protocol/codes.ts";
+import type { Notice } from "../protocol/encode.ts";
+
+/** What is to be sent in one go. */
+export interface Batch {
+  /** Sends through the outlet that it was handed to, until about {@link BATCH_BYTES} went out or the outlet blocks. */
+  write(): void;
+}
+
+/** How much one batch sends, in UTF-16 code units; the event that crosses it still goes whole. */
+export const BATCH_BYTES = 16 * 1024;
+
+/**
+ * One client's connection, as the broker sees it. A transport fulfils it and owes this:
+ *
+ * - `blocked` turns true as soon as the socket leaves sent bytes waiting, and the transport calls
+ *   `Broker.drained` once none wait any more;
+ * - everything sent during `batch` leaves in the order it was sent, in one system call where the socket takes it;
+ * - nothing here throws, also when the socket is gone already.
+ */
+export interface Outlet {
+  readonly blocked: boolean;
+  /** Calls `batch.write()` once and brings `blocked` up to date. */
+  batch(batch: Batch): void;
+  /** Sends an event; `text` is its frame. */
+  event(text: string): void;
+  /** Sends a frame that is no event. It goes out whether or not the outlet is blocked. */
+  notice(notice: Notice): void;
+  /** Closes the connection, after what was sent already. */
+  close(close: Close): void;
+}

@@ -1,0 +1,161 @@
+import { slowConsumer } from "../protocol/encode.ts";
+import type { HeldReplay, HistoryMemory } from "./history-memory.ts";
+import type { Outlet } from "./ports.ts";
+import type { TopicLog } from "./topic-log.ts";
+
+/** What a subscription reads. */
+export interface Feed {
+  readonly name: string;
+  readonly log: TopicLog;
+  /** How many events may wait for one subscriber. */
+  readonly queueLimit: number;
+  /** The `seq` before the oldest event that a replay may start with. */
+  readonly historyStart: number;
+}
+
+/** The connection that holds a subscription. */
+export interface Holder {
+  readonly outlet: Outlet;
+  readonly subscriptions: readonly Subscription[];
+  /** Puts `subscription` in line for the next fill; true if it is the first in line. */
+  enqueue(subscription: Subscription): boolean;
+  /** Sends what is in line, as far as the outlet takes it. */
+  fill(): void;
+  /** Sends what `subscription` waits for at once, as far as the outlet takes it. */
+  send(subscription: Subscription): void;
+  /** Ends `subscription`: it is sent what the outlet takes at once, then told what it was not sent. */
+  finish(subscription: Subscription): void;
+}
+
+/**
+ * A subscriber's queue: no events, only a cursor, the `seq` that it was last sent.
+ *
+ * What lies between the cursor and the newest event is queued. While its connection is blocked the queue is bounded:
+ * beyond `queueLimit` the oldest fall out, and the hole that this leaves is reported, once and exactly, where it is.
+ * Events that were asked for as replay do not count, and are sent in full.
+ *
+ * | a publish            | costs it nothing |
+ * | a stalled subscriber | costs two numbers, and the events of a replay while that is being sent |
+ */
+export class Subscription {
+  readonly feed: Feed;
+  readonly clientId: string;
+  readonly holder: Holder;
+  /** Whether the holder has it in line for the next fill. */
+  enqueued = false;
+  readonly #memory: HistoryMemory;
+  #cursor: number;
+  #replayEnd = 0;
+  #dropEnd = 0;
+  #dropped = 0;
+  #held: HeldReplay | undefined;
+
+  /** Starts with the events that are published from now on. */
+  constructor(feed: Feed, clientId: string, holder: Holder, memory: HistoryMemory) {
+    this.feed = feed;
+    this.clientId = clientId;
+    this.holder = holder;
+    this.#memory = memory;
+    this.#cursor = feed.log.newest;
+  }
+
+  /** Whether anything is left to send or to report. */
+  get pending(): boolean {
+    return this.#cursor < this.feed.log.newest;
+  }
+
+  /** How many events were dropped since it began, reported or about to be. */
+  get dropped(): number {
+    return this.#dropped + Math.max(0, this.#dropEnd - Math.max(this.#cursor, this.#replayEnd));
+  }
+
+  /**
+   * Asks for the newest `lastN` events that history holds, once more where they were sent before.
+   *
+   * What waits is sent first, or stays queued where the outlet is blocked. What this leaves out all the same, of an
+   * earlier replay or a hole, is reported right away.
+   */
+  replay(lastN: number): void {
+    const { log, historyStart } = this.feed;
+    const { outlet } = this.holder;
+    this.holder.send(this);
+    const start = Math.max(log.newest - lastN, historyStart);
+    if (start >= log.newest) return;
+    if (outlet.blocked) this.settle();
+    const from = Math.min(start, Math.max(this.#cursor, this.#replayEnd, this.#dropEnd));
+    if (from > this.#cursor) this.#report(outlet, from);
+    this.#release();
+    this.#cursor = from;
+    this.#replayEnd = log.newest;
+    this.#dropEnd = 0;
+    if (outlet.blocked) this.hold();
+  }
+
+  /** Lets the oldest queued events beyond the limit go. To be called when a connection that was blocked is no more. */
+  settle(): void {
+    const end = this.feed.log.newest - this.feed.queueLimit;
+    if (end > this.#cursor && end > this.#replayEnd && end > this.#dropEnd) this.#dropEnd = end;
+  }
+
+  /** Sends until about `budget` code units went out, the outlet blocks, or nothing is left. Returns the budget left. */
+  write(outlet: Outlet, budget: number): number {
+    const { log } = this.feed;
+    let left = budget;
+    while (left > 0 && !outlet.blocked && this.#cursor < log.newest) {
+      const gone = this.#goneUntil();
+      if (gone > this.#cursor) {
+        this.#report(outlet, gone);
+        continue;
+      }
+      const seq = this.#cursor + 1;
+      const text = this.#held === undefined ? log.at(seq) : this.#heldAt(this.#held, seq);
+      this.#cursor = seq;
+      outlet.event(text);
+      left -= text.length;
+    }
+    if (this.#cursor >= this.#replayEnd) this.#release();
+    return left;
+  }
+
+  /** Keeps what is left of the replay from being overwritten until it was sent. */
+  hold(): void {
+    const first = Math.max(this.#cursor + 1, this.feed.log.oldest);
+    if (this.#held !== undefined || first > this.#replayEnd) return;
+    this.#held = this.#memory.hold(this.feed.log, first, this.#replayEnd);
+  }
+
+  /** Reports all that was not sent as one hole; nothing is sent after it. */
+  abandon(outlet: Outlet): void {
+    if (this.pending) this.#report(outlet, this.feed.log.newest);
+    this.#release();
+  }
+
+  /** Lets go of everything, without a word. */
+  discard(): void {
+    this.#cursor = this.feed.log.newest;
+    this.#release();
+  }
+
+  /** Tells of the hole after the cursor, up to `last`, and moves past it. */
+  #report(outlet: Outlet, last: number): void {
+    outlet.notice(slowConsumer(this.feed.name, this.#cursor + 1, last));
+    this.#dropped += last - this.#cursor;
+    this.#cursor = last;
+  }
+
+  /** The `seq` up to which the next events cannot be sent any more; the cursor where the very next one can. */
+  #goneUntil(): number {
+    if (this.#held !== undefined && this.#cursor < this.#replayEnd) return Math.max(this.#cursor, this.#held.first - 1);
+    const gone = Math.max(this.#cursor, this.feed.log.oldest - 1);
+    return gone >= this.#replayEnd ? Math.max(gone, this.#dropEnd) : gone;
+  }
+
+  #heldAt(held: HeldReplay, seq: number): string {
+    return held.texts[seq - held.first] ?? this.feed.log.at(seq);
+  }
+
+  #release(): void {
+    if (this.#held !== undefined) this.#memory.release(this.#held);
+    this.#held = undefined;
+  }
+}

@@ -1,0 +1,31 @@
+import type { RawJson } from "../protocol/json-text.ts";
+import type { Feed, Subscription } from "./subscription.ts";
+import { TopicLog } from "./topic-log.ts";
+
+/** A topic: its log, and its subscribers by `client_id`. */
+export class Topic implements Feed {
+  readonly name: string;
+  /** The name as JSON text. */
+  readonly json: RawJson;
+  /** Tells one life of the topic from another of the same name. */
+  readonly epoch: string;
+  readonly log: TopicLog;
+  readonly queueLimit: number;
+  readonly subscriptions = new Map<string, Subscription>();
+  /** The newest event at the last flush: what is newer was offered to nobody yet. */
+  flushed = 0;
+  readonly #maxHistory: number;
+
+  constructor(name: string, epoch: string, limits: { maxHistory: number; maxSubscriberQueue: number }) {
+    this.name = name;
+    this.json = JSON.stringify(name);
+    this.epoch = epoch;
+    this.queueLimit = limits.maxSubscriberQueue;
+    this.#maxHistory = limits.maxHistory;
+    this.log = new TopicLog(limits.maxHistory + limits.maxSubscriberQueue);
+  }
+
+  get historyStart(): number {
+    return Math.max(this.log.oldest - 1, this.log.newest - this.#maxHistory);
+  }
+}

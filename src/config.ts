@@ -1,0 +1,165 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { z } from "zod";
+
+function integer(fallback: number, min: number, max: number, help: string) {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, problem)
+    .transform(Number)
+    .pipe(z.number().min(min, problem).max(max, problem))
+    .prefault(String(fallback))
+    .meta({ help, default: String(fallback) });
+}
+
+function boolean(fallback: boolean, help: string) {
+  return z
+    .stringbool({ error: "must be true or false" })
+    .prefault(String(fallback))
+    .meta({ help, default: String(fallback), bare: true });
+}
+
+function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], help: string) {
+  return z
+    .enum(values, `must be one of ${values.join(", ")}`)
+    .prefault(fallback)
+    .meta({ help: `${help}: ${values.join(", ")}`, default: fallback });
+}
+
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+
+/**
+ * Every setting, once: its name, default, bounds and help. Flags, environment, `--help` and the README's table follow.
+ *
+ * A value comes as text; a problem reads on from the name of the setting.
+ */
+const SETTINGS = {
+  host: z.string().min(1, "must be an address").prefault("0.0.0.0").meta({
+    help: "address to listen on",
+    default: "0.0.0.0",
+  }),
+  port: integer(8000, 0, 65535, "port to listen on; 0 picks a free one, which the first log line names"),
+  maxHistory: integer(100, 0, 1_000_000, "messages a topic keeps for replay; 0 keeps none"),
+  maxSubscriberQueue: integer(
+    50,
+    1,
+    1_000_000,
+    "messages that may wait for one subscriber before the oldest is dropped",
+  ),
+  heartbeatIntervalMs: integer(30_000, 0, 86_400_000, "time between pings to every connection; 0 turns them off"),
+  flushIntervalMs: integer(
+    0,
+    0,
+    60_000,
+    "how long events may wait to be sent together; 0 is one turn of the event loop",
+  ),
+  shutdownGraceMs: integer(5000, 0, 3_600_000, "how long a shutdown waits for subscribers to take what is queued"),
+  autoCreateTopics: boolean(false, "create a topic by its first use"),
+  maxMessageBytes: integer(1_048_576, 1, 268_435_456, "size of one frame or request body"),
+  maxTopics: integer(10_000, 1, 10_000_000, "topics"),
+  maxConnections: integer(100_000, 1, 10_000_000, "WebSocket connections"),
+  maxSubscriptionsPerConnection: integer(128, 1, 1_000_000, "subscriptions of one connection"),
+  historyMemoryBytes: integer(
+    268_435_456,
+    0,
+    1_099_511_627_776,
+    "memory for all history together; the oldest messages of the largest topics go first",
+  ),
+  allowedOrigins: z
+    .string()
+    .transform((text) => text.split(",").map((origin) => origin.trim()))
+    .refine((origins) => origins.every((origin) => origin === "*" || isOrigin(origin)), {
+      error: "must be * or a list of origins such as https://example.com,http://localhost:3000",
+    })
+    .optional()
+    .meta({ help: "web pages that may connect, by origin, separated by commas; * for all", default: "same host" }),
+  logLevel: choice(["debug", "info", "warn", "error"], "info", "the least that is logged"),
+  logFormat: z
+    .enum(["text", "json"], "must be one of text, json")
+    .optional()
+    .meta({ help: "log lines as: text, json", default: "text on a terminal, json elsewhere" }),
+};
+
+const schema = z.object(SETTINGS);
+
+/** Every setting, read and checked. Times are in milliseconds, sizes in bytes. */
+export type Config = z.infer<typeof schema>;
+
+/** A setting as users meet it. */
+export type Setting = { key: string; variable: string; flag: string; default: string; help: string; bare: boolean };
+
+const meta = z.object({ help: z.string(), default: z.string(), bare: z.boolean().optional() });
+
+export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([key, field]) => {
+  const { help, default: fallback, bare } = meta.parse(field.meta());
+  const words = key.replace(/[A-Z]/g, (letter) => `_${letter}`);
+  const variable = words.toUpperCase();
+  const flag = `--${words.toLowerCase().replaceAll("_", "-")}`;
+  return { key, variable, flag, default: fallback, help, bare: bare ?? false };
+});
+
+/** The command line asks for something that is not there, or sets something to a value it cannot have. */
+export class UsageError extends Error {}
+
+export type CommandLine = { command: string; help: boolean; version: boolean; flags: Record<string, string> };
+
+/** Splits the command line into the command and its flags, whose values are checked by {@link readConfig}. */
+export function readCommandLine(args: readonly string[]): CommandLine {
+  const known = new Map(settings.map((setting) => [setting.flag, setting]));
+  const options: NonNullable<ParseArgsConfig["options"]> = {
+    help: { type: "boolean", short: "h" },
+    version: { type: "boolean", short: "v" },
+  };
+  for (const { flag } of settings) options[flag.slice(2)] = { type: "string" };
+  const given = args.map((arg) => (known.get(arg)?.bare ? `${arg}=true` : arg));
+  try {
+    const { values, positionals } = parseArgs({ args: given, options, allowPositionals: true });
+    const [command = "serve", extra] = positionals;
+    if (extra !== undefined) throw new UsageError(`Unexpected argument '${extra}'`);
+    const flags: Record<string, string> = {};
+    for (const { flag, key } of settings) {
+      const value = values[flag.slice(2)];
+      if (typeof value === "string") flags[key] = value;
+    }
+    return { command, help: values["help"] === true, version: values["version"] === true, flags };
+  } catch (cause) {
+    if (cause instanceof UsageError || !(cause instanceof Error)) throw cause;
+    throw new UsageError(cause.message);
+  }
+}
+
+/**
+ * The configuration: flag over environment over default. An empty variable counts as not set.
+ *
+ * @throws {UsageError} naming every setting whose value is wrong, where it came from, and what would be right
+ */
+export function readConfig(flags: Record<string, string>, env: Record<string, string | undefined>): Config {
+  const input: Record<string, string | undefined> = {};
+  for (const { key, variable } of settings) input[key] = flags[key] ?? (env[variable] || undefined);
+  const read = schema.safeParse(input);
+  if (read.success) return read.data;
+  const problems = new Map<string, string>();
+  for (const issue of read.error.issues) {
+    const setting = settings.find(({ key }) => key === issue.path[0]);
+    if (setting === undefined || problems.has(setting.key)) continue;
+    const name = setting.key in flags ? setting.flag : setting.variable;
+    problems.set(setting.key, `${name} ${issue.message}, got '${input[setting.key]}'`);
+  }
+  throw new UsageError([...problems.values()].join("\n"));
+}
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const width = Math.max(...settings.map(({ flag }) => flag.length));
+  return [
+    "A real-time pub/sub server that says exactly which messages a slow consumer lost.",
+    "",
+    "Usage: pubsub [serve] [flags]       run the server",
+    "       pubsub healthcheck [flags]   exit 0 if the server on --port is ready, 1 if not",
+    "       pubsub --help | --version",
+    "",
+    "Each flag is also an environment variable, --max-history as MAX_HISTORY; the flag counts first.",
+    "",
+    ...settings.map(({ flag, help, default: fallback }) => `  ${flag.padEnd(width)}  ${help} [${fallback}]`),
+  ].join("\n");
+}

@@ -1,0 +1,39 @@
+import type { z } from "zod";
+import { Refusal } from "../protocol/codes.ts";
+import { firstProblem, parseJson } from "../protocol/frames.ts";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads a request's body as JSON of the given schema.
+ *
+ * @param maxBytes the size past which nothing more is read
+ * @throws {Refusal} 413 where the body is larger, 400 where it is not what the schema says
+ */
+export async function readJson<T>(request: Request, schema: z.ZodType<T>, maxBytes: number): Promise<T> {
+  const parsed = parseJson(await readText(request, maxBytes));
+  if (!parsed.ok) throw new Refusal("BAD_REQUEST", parsed.problem);
+  const read = schema.safeParse(parsed.value);
+  if (!read.success) throw new Refusal("BAD_REQUEST", firstProblem(read.error));
+  return read.data;
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  try {
+    return utf8.decode(Buffer.concat(chunks));
+  } catch {
+    throw new Refusal("BAD_REQUEST", "The body is not valid UTF-8");
+  }
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal("LIMIT_EXCEEDED", `The body is larger than MAX_MESSAGE_BYTES, ${maxBytes}`, { status: 413 });
+}

@@ -1,0 +1,23 @@
+import type { Broker } from "../broker/broker.ts";
+import { Refusal } from "../protocol/codes.ts";
+
+/** `GET /health` @param startedAt milliseconds, as `performance.now()` counts them */
+export function health({ broker, startedAt }: { broker: Broker; startedAt: number }) {
+  return (): Response => {
+    const uptimeSec = Math.floor((performance.now() - startedAt) / 1000);
+    return Response.json({ uptime_sec: uptimeSec, topics: broker.topics.size, subscribers: broker.subscriptions });
+  };
+}
+
+/** `GET /livez` */
+export function livez(): Response {
+  return Response.json({ status: "ok" });
+}
+
+/** `GET /readyz` */
+export function readyz({ stopping }: { stopping: () => boolean }) {
+  return (): Response => {
+    if (stopping()) throw new Refusal("SHUTTING_DOWN", "The server is shutting down");
+    return Response.json({ status: "ok" });
+  };
+}

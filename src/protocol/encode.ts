@@ -1,0 +1,61 @@
+import type { ErrorCode } from "./codes.ts";
+import type { Message } from "./frames.ts";
+import type { RawJson } from "./json-text.ts";
+
+/** Frames that no request asked for, and that every transport words in its own way. */
+export type Notice =
+  | { type: "info"; msg: "topic_deleted" | "subscription_replaced"; topic: string }
+  | { type: "info"; msg: "ping" | "server_shutdown" }
+  | { type: "error"; topic: string; error: Hole & { code: "SLOW_CONSUMER"; message: string } };
+
+/** Events that a subscriber was not sent and will not be: every `seq` from first to last. */
+export type Hole = { dropped: number; first_seq: number; last_seq: number };
+
+export type Answer =
+  | { type: "ack"; topic: string; status: "ok"; epoch?: string; seq?: number }
+  | { type: "error"; topic?: string | undefined; error: { code: ErrorCode; message: string } }
+  | { type: "pong" };
+
+/** The hole of every event from `first` to `last`, both included, as its subscriber is told. */
+export function slowConsumer(topic: string, first: number, last: number): Notice {
+  const dropped = last - first + 1;
+  const events = dropped === 1 ? "1 event was" : `${dropped} events were`;
+  const message = `Too slow: ${events} dropped, seq ${first} to ${last}`;
+  return {
+    type: "error",
+    topic,
+    error: { code: "SLOW_CONSUMER", message, dropped, first_seq: first, last_seq: last },
+  };
+}
+
+export function encodeNotice(notice: Notice, ts: string): string {
+  return JSON.stringify({ ...notice, ts });
+}
+
+/** An answer to a request, whose `request_id` goes back as the text that it came as. */
+export function encodeAnswer(answer: Answer, requestId: RawJson | undefined, ts: string): string {
+  const { type, ...rest } = answer;
+  const id = requestId === undefined ? "" : `"request_id":${requestId},`;
+  return `{"type":"${type}",${id}${JSON.stringify({ ...rest, ts }).slice(1)}`;
+}
+
+/**
+ * The ack of a publish, the one answer on the hot path.
+ *
+ * @param topicJson the topic's name as JSON text
+ */
+export function encodePublished(
+  topicJson: RawJson,
+  epoch: string,
+  seq: number,
+  requestId: RawJson | undefined,
+  ts: string,
+): string {
+  const id = requestId === undefined ? "" : `"request_id":${requestId},`;
+  return `{"type":"ack",${id}"topic":${topicJson},"status":"ok","epoch":"${epoch}","seq":${seq},"ts":"${ts}"}`;
+}
+
+/** The one text of an event, made when it is published and sent as it is to every subscriber, now and on replay. */
+export function encodeEvent(topicJson: RawJson, seq: number, message: Message, ts: string): string {
+  return `{"type":"event","topic":${topicJson},"seq":${seq},"ts":"${ts}","message":{"id":"${message.id}","payload":${message.payload}}}`;
+}

@@ -1,0 +1,181 @@
+import type { ServerWebSocket, WebSocketHandler } from "bun";
+import type { Broker } from "../broker/broker.ts";
+import type { Clock } from "../ops/clock.ts";
+import type { Logger } from "../ops/logger.ts";
+import { CLOSE, limitExceeded, Refusal } from "../protocol/codes.ts";
+import { encodePublished } from "../protocol/encode.ts";
+import { decode, type ClientFrame } from "../protocol/frames.ts";
+import type { RawJson } from "../protocol/json-text.ts";
+import { HEARTBEAT_TOPIC, type Heartbeat } from "./heartbeat.ts";
+import { WebSocketClient } from "./websocket-client.ts";
+
+/** What travels with a socket: its client, from the moment it is open. */
+export type SocketData = { client?: WebSocketClient };
+
+type Socket = ServerWebSocket<SocketData>;
+
+export type WebSocketDeps = {
+  broker: Broker;
+  heartbeat: Heartbeat;
+  clock: Clock;
+  log: Logger;
+  maxConnections: number;
+  maxMessageBytes: number;
+};
+
+/** Room for what waits unsent on one socket beside its largest event, so that a control frame always fits. */
+const CONTROL_ROOM_BYTES = 16 * 1024 * 1024;
+
+/** Seconds until a silent socket is given up where no heartbeat looks after it. */
+const IDLE_SECONDS = 120;
+
+/** The WebSocket side: reads frames, has the broker do what they ask, answers. */
+export class WebSocketTransport {
+  readonly clients = new Set<WebSocketClient>();
+  readonly #deps: WebSocketDeps;
+  #stopping: (() => void) | undefined;
+
+  constructor(deps: WebSocketDeps) {
+    this.#deps = deps;
+  }
+
+  handler(): WebSocketHandler<SocketData> {
+    const { maxMessageBytes, heartbeat } = this.#deps;
+    return {
+      perMessageDeflate: false,
+      maxPayloadLength: maxMessageBytes,
+      backpressureLimit: 2 * maxMessageBytes + CONTROL_ROOM_BYTES,
+      idleTimeout: heartbeat.enabled ? 0 : IDLE_SECONDS,
+      sendPings: true,
+      open: (socket) => this.#open(socket),
+      message: (socket, message) => this.#message(socket, message),
+      drain: (socket) => this.#drain(socket),
+      ping: (socket) => this.#alive(socket),
+      pong: (socket) => this.#alive(socket),
+      close: (socket) => this.#close(socket),
+      error: (cause) => this.#deps.log.error("fault in a WebSocket handler", { cause }),
+    };
+  }
+
+  /**
+   * Sends every client what is queued for it, says goodbye, and closes it.
+   *
+   * Resolves when all are closed, those that do not take what is queued at the end of `graceMs`.
+   */
+  async stop(graceMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stopping = resolve;
+    for (const client of [...this.clients]) this.#retireIfCaughtUp(client);
+    if (this.clients.size === 0) return;
+    const timer = setTimeout(() => {
+      for (const client of [...this.clients]) this.#retire(client);
+      resolve();
+    }, graceMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  #open(socket: Socket): void {
+    const { broker, heartbeat, clock, maxConnections } = this.#deps;
+    const client = new WebSocketClient(socket, clock, (outlet) => broker.connect(outlet));
+    if (this.clients.size >= maxConnections) {
+      const { code, message } = limitExceeded("MAX_CONNECTIONS", maxConnections);
+      client.answer({ type: "error", error: { code, message } }, undefined);
+      client.close(CLOSE.limitExceeded);
+      return;
+    }
+    socket.data.client = client;
+    client.seen = heartbeat.beat;
+    this.clients.add(client);
+    if (heartbeat.enabled) socket.subscribe(HEARTBEAT_TOPIC);
+  }
+
+  #message(socket: Socket, message: string | Buffer): void {
+    const { client } = socket.data;
+    if (client === undefined) return;
+    client.seen = this.#deps.heartbeat.beat;
+    if (typeof message !== "string") {
+      this.#refuse(client, new Refusal("BAD_REQUEST", "A frame must be JSON text, not binary"), undefined);
+      return;
+    }
+    const decoded = decode(message);
+    if (!decoded.ok) {
+      const { problem, topic, requestId } = decoded;
+      this.#refuse(client, new Refusal("BAD_REQUEST", problem, topic === undefined ? {} : { topic }), requestId);
+      return;
+    }
+    try {
+      this.#dispatch(client, decoded.frame, decoded.requestId);
+    } catch (cause) {
+      this.#refuse(client, cause, decoded.requestId);
+    }
+  }
+
+  #dispatch(client: WebSocketClient, frame: ClientFrame, requestId: RawJson | undefined): void {
+    const { broker, clock } = this.#deps;
+    const { connection } = client;
+    switch (frame.type) {
+      case "publish": {
+        const ts = clock.iso();
+        const { topic, seq } = broker.publish(frame.topic, frame.message, ts);
+        client.answerText(encodePublished(topic.json, topic.epoch, seq, requestId, ts));
+        break;
+      }
+      case "subscribe": {
+        const topic = broker.subscribe(connection, frame.topic, frame.client_id, frame.last_n ?? 0);
+        const { name, epoch, log } = topic;
+        client.answer({ type: "ack", topic: name, status: "ok", epoch, seq: log.newest }, requestId);
+        break;
+      }
+      case "unsubscribe":
+        broker.unsubscribe(connection, frame.topic, frame.client_id);
+        client.answer({ type: "ack", topic: frame.topic, status: "ok" }, requestId);
+        break;
+      case "ping":
+        client.answer({ type: "pong" }, requestId);
+        break;
+    }
+  }
+
+  #refuse(client: WebSocketClient, cause: unknown, requestId: RawJson | undefined): void {
+    if (cause instanceof Refusal) {
+      const { code, message, topic } = cause;
+      client.answer({ type: "error", topic, error: { code, message } }, requestId);
+      return;
+    }
+    this.#deps.log.error("cannot handle a frame", { cause });
+    const error = { code: "INTERNAL", message: "Internal error; the server's log has its cause" } as const;
+    client.answer({ type: "error", error }, requestId);
+  }
+
+  #drain(socket: Socket): void {
+    const { client } = socket.data;
+    if (client === undefined) return;
+    client.seen = this.#deps.heartbeat.beat;
+    if (!client.unblock()) return;
+    client.connection.drained();
+    if (this.#stopping !== undefined) this.#retireIfCaughtUp(client);
+  }
+
+  #alive(socket: Socket): void {
+    if (socket.data.client !== undefined) socket.data.client.seen = this.#deps.heartbeat.beat;
+  }
+
+  #close(socket: Socket): void {
+    const { client } = socket.data;
+    if (client === undefined) return;
+    this.clients.delete(client);
+    this.#deps.broker.disconnect(client.connection);
+    if (this.clients.size === 0) this.#stopping?.();
+  }
+
+  #retireIfCaughtUp(client: WebSocketClient): void {
+    if (!client.blocked && client.connection.caughtUp) this.#retire(client);
+  }
+
+  #retire(client: WebSocketClient): void {
+    this.#deps.broker.retire(client.connection);
+    client.notice({ type: "info", msg: "server_shutdown" });
+    client.close(CLOSE.shuttingDown);
+  }
+}

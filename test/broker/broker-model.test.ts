@@ -1,0 +1,293 @@
+import { expect, test } from "bun:test";
+import { Broker } from "../../src/broker/broker.ts";
+import type { Connection } from "../../src/broker/connection.ts";
+import { Refusal } from "../../src/protocol/codes.ts";
+import { slowConsumer, type Hole, type Notice } from "../../src/protocol/encode.ts";
+import { FakeOutlet } from "../support/outlet.ts";
+import { Random, seedOfRun } from "../support/random.ts";
+
+const OPERATIONS = 30_000;
+const NAMES = ["a", "b", "c"];
+const IDS = ["x", "y", "z", "w"];
+
+/** A subscriber as one would draw it on paper: lists, copied, nothing shared. */
+type NaiveSubscriber = {
+  topic: NaiveTopic;
+  id: string;
+  client: Client;
+  replay: number[];
+  dropped: number[];
+  queue: number[];
+};
+type NaiveTopic = { name: string; history: number[]; published: number; subscribers: Map<string, NaiveSubscriber> };
+type Client = { outlet: FakeOutlet; connection: Connection; mine: Map<string, NaiveSubscriber> };
+
+/** Runs the broker beside the naive model; throws at the first thing in which they differ. */
+class Comparison {
+  readonly random: Random;
+  readonly maxHistory: number;
+  readonly queueLimit: number;
+  readonly broker: Broker;
+  readonly topics = new Map<string, NaiveTopic>();
+  readonly clients: Client[] = [];
+  delivered = 0;
+  holes = 0;
+
+  constructor(random: Random, maxHistory: number, queueLimit: number) {
+    this.random = random;
+    this.maxHistory = maxHistory;
+    this.queueLimit = queueLimit;
+    const limits = {
+      maxHistory,
+      maxSubscriberQueue: queueLimit,
+      maxTopics: 100,
+      maxSubscriptionsPerConnection: 100,
+      historyMemoryBytes: 1e9,
+      autoCreateTopics: false,
+    };
+    this.broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e" });
+    for (let i = 0; i < 5; i++) this.clients.push(this.connect());
+  }
+
+  connect(): Client {
+    const outlet = new FakeOutlet();
+    return { outlet, connection: this.broker.connect(outlet), mine: new Map() };
+  }
+
+  /** Takes off the naive lists what the client was sent, and returns the infos among it. */
+  consume(client: Client, ending?: NaiveSubscriber): Notice[] {
+    const infos: Notice[] = [];
+    for (const sent of client.outlet.sent.splice(0)) {
+      if (typeof sent === "string") this.#event(client, sent, ending);
+      else if (sent.type === "error") this.#hole(client, sent.topic, sent.error, ending);
+      else infos.push(sent);
+    }
+    return infos;
+  }
+
+  #subscriber(client: Client, name: string, ending: NaiveSubscriber | undefined): NaiveSubscriber {
+    const subscriber = ending?.topic.name === name ? ending : client.mine.get(name);
+    if (subscriber === undefined) throw new Error(`Sent something of ${name} to one who is not subscribed`);
+    return subscriber;
+  }
+
+  #event(client: Client, text: string, ending: NaiveSubscriber | undefined): void {
+    const { topic, seq, message } = JSON.parse(text);
+    expect(message.payload).toBe(`${topic} ${seq}`);
+    const { replay, dropped, queue } = this.#subscriber(client, topic, ending);
+    const expected = replay.length > 0 ? replay.shift() : dropped.length > 0 ? "a hole first" : queue.shift();
+    expect(seq).toBe(expected);
+    this.delivered++;
+  }
+
+  #hole(client: Client, name: string, { first_seq, last_seq }: Hole, ending: NaiveSubscriber | undefined): void {
+    const subscriber = this.#subscriber(client, name, ending);
+    const { replay, dropped, queue } = subscriber;
+    const lost = range(first_seq, last_seq);
+    const everything = [...replay, ...dropped, ...queue];
+    if (subscriber === ending && Bun.deepEquals(lost, everything)) {
+      Object.assign(subscriber, { replay: [], dropped: [], queue: [] });
+    } else {
+      expect({ replay, lost }).toEqual({ replay: [], lost: dropped });
+      subscriber.dropped = [];
+    }
+    this.holes++;
+  }
+
+  /** While its client is blocked, a queue over its limit loses its oldest. */
+  overflow(subscriber: NaiveSubscriber): void {
+    while (subscriber.queue.length > this.queueLimit) subscriber.dropped.push(subscriber.queue.shift() ?? 0);
+  }
+
+  step(): void {
+    const { random } = this;
+    const name = random.pick(NAMES);
+    const id = random.pick(IDS);
+    const client = random.pick(this.clients);
+    const dice = random.int(100);
+    if (dice < 3) this.create(name);
+    else if (dice < 4) this.remove(name);
+    else if (dice < 16) this.subscribe(client, name, id, random.pick([0, 0, 1, 3, 1000]));
+    else if (dice < 20) this.unsubscribe(client, name, id);
+    else if (dice < 22) this.disconnect(client);
+    else if (dice < 29) this.stall(client, random.int(4));
+    else if (dice < 38) this.drain(client, random.pick([1, 5, Number.POSITIVE_INFINITY]));
+    else if (dice < 50) this.flush();
+    else for (let i = random.int(random.chance(0.1) ? 40 : 4); i >= 0; i--) this.publish(name);
+    this.compareCounts();
+  }
+
+  create(name: string): void {
+    const exists = this.topics.has(name);
+    expect(refused(() => this.broker.createTopic(name))).toBe(exists ? "BAD_REQUEST" : undefined);
+    if (!exists) this.topics.set(name, { name, history: [], published: 0, subscribers: new Map() });
+  }
+
+  remove(name: string): void {
+    const topic = this.topics.get(name);
+    expect(refused(() => this.broker.deleteTopic(name))).toBe(topic ? undefined : "TOPIC_NOT_FOUND");
+    this.topics.delete(name);
+    for (const subscriber of topic?.subscribers.values() ?? []) {
+      const { client } = subscriber;
+      this.ended(subscriber, [{ type: "info", msg: "topic_deleted", topic: name }]);
+      expect(client.outlet.closed?.code).toBe(client.mine.size === 0 ? 4404 : undefined);
+      if (client.outlet.closed !== undefined) this.disconnect(client);
+    }
+  }
+
+  subscribe(client: Client, name: string, id: string, lastN: number): void {
+    const topic = this.topics.get(name);
+    const current = topic?.subscribers.get(id);
+    const own = current?.client === client;
+    // One id for each client and topic, so that an event tells whose it is.
+    if (client.mine.has(name) && !own) return;
+    const subscribe = () => void this.broker.subscribe(client.connection, name, id, lastN);
+    if (topic === undefined) expect(refused(subscribe)).toBe("TOPIC_NOT_FOUND");
+    else if (current !== undefined && own) this.resubscribe(current, lastN, subscribe);
+    else {
+      subscribe();
+      if (current !== undefined) this.ended(current, [{ type: "info", msg: "subscription_replaced", topic: name }]);
+      const replay = lastN === 0 ? [] : topic.history.slice(-lastN);
+      const subscriber = { topic, id, client, replay, dropped: [], queue: [] };
+      topic.subscribers.set(id, subscriber);
+      client.mine.set(name, subscriber);
+    }
+  }
+
+  /** History once more: what waits is sent or stays queued, and nothing is left out without a word. */
+  resubscribe(subscriber: NaiveSubscriber, lastN: number, subscribe: () => void): void {
+    const { topic, client } = subscriber;
+    subscribe();
+    if (lastN === 0) return expect(client.outlet.sent).toEqual([]);
+    // Sending never ends with a hole, an event always follows: one at the end tells what the new replay leaves out.
+    const last = client.outlet.sent.at(-1);
+    const told = typeof last === "object" && last.type === "error" ? client.outlet.sent.splice(-1) : [];
+    this.consume(client);
+    this.#again(subscriber, topic.history.slice(-lastN), told);
+  }
+
+  #again(subscriber: NaiveSubscriber, asked: number[], sent: (string | Notice)[]): void {
+    const { topic, client } = subscriber;
+    if (asked.length === 0) return expect(sent).toEqual([]);
+    if (client.outlet.blocked) this.overflow(subscriber);
+    const start = Math.min(asked[0] ?? 0, subscriber.queue[0] ?? topic.published + 1);
+    const left = [...subscriber.replay, ...subscriber.dropped, ...subscriber.queue].filter((seq) => seq < start);
+    expect(sent).toEqual(left.length === 0 ? [] : [slowConsumer(topic.name, left[0] ?? 0, left.at(-1) ?? 0)]);
+    Object.assign(subscriber, { replay: range(start, topic.published), dropped: [], queue: [] });
+  }
+
+  unsubscribe(client: Client, name: string, id: string): void {
+    const topic = this.topics.get(name);
+    const subscriber = topic?.subscribers.get(id);
+    const unsubscribe = () => this.broker.unsubscribe(client.connection, name, id);
+    expect(refused(unsubscribe)).toBe(topic ? undefined : "TOPIC_NOT_FOUND");
+    if (subscriber?.client === client) this.ended(subscriber, []);
+  }
+
+  /** A subscription that ends was sent what the outlet took, then told the rest as one hole. */
+  ended(subscriber: NaiveSubscriber, infos: Notice[]): void {
+    const { client, topic } = subscriber;
+    topic.subscribers.delete(subscriber.id);
+    client.mine.delete(topic.name);
+    expect(this.consume(client, subscriber)).toEqual(infos);
+    const { replay, dropped, queue } = subscriber;
+    expect([replay, dropped, queue]).toEqual([[], [], []]);
+  }
+
+  disconnect(client: Client): void {
+    for (const { topic, id } of client.mine.values()) topic.subscribers.delete(id);
+    client.mine.clear();
+    this.broker.disconnect(client.connection);
+    this.clients[this.clients.indexOf(client)] = this.connect();
+  }
+
+  publish(name: string): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined) {
+      expect(refused(() => this.broker.publish(name, { id: "i", payload: "0" }, "t"))).toBe("TOPIC_NOT_FOUND");
+      return;
+    }
+    const payload = `"${name} ${topic.published + 1}"`;
+    const { seq } = this.broker.publish(name, { id: "i", payload }, "t");
+    for (const client of this.clients) expect(this.consume(client)).toEqual([]);
+    topic.published++;
+    expect(seq).toBe(topic.published);
+    topic.history = [...topic.history, seq].slice(this.maxHistory === 0 ? topic.published : -this.maxHistory);
+    for (const subscriber of topic.subscribers.values()) {
+      subscriber.queue.push(seq);
+      if (subscriber.client.outlet.blocked) this.overflow(subscriber);
+    }
+  }
+
+  /** The client's socket takes `room` more events, then no more until it drains. */
+  stall(client: Client, room: number): void {
+    if (!client.outlet.blocked) client.outlet.room = room;
+  }
+
+  drain(client: Client, room: number): void {
+    if (!client.outlet.blocked) return;
+    for (const subscriber of client.mine.values()) this.overflow(subscriber);
+    client.outlet.room = room;
+    client.connection.drained();
+    this.compareSent(client);
+  }
+
+  flush(): void {
+    this.broker.flush();
+    for (const client of this.clients) this.compareSent(client);
+  }
+
+  /** A client whose outlet takes more has nothing left to get. */
+  compareSent(client: Client): void {
+    expect(this.consume(client)).toEqual([]);
+    if (client.outlet.blocked) return;
+    for (const { replay, queue, dropped } of client.mine.values())
+      expect([replay, dropped, queue]).toEqual([[], [], []]);
+  }
+
+  compareCounts(): void {
+    const real = [...this.broker.topics.values()].map((t) => [t.name, t.log.newest, t.subscriptions.size]);
+    const naive = [...this.topics.values()].map((t) => [t.name, t.published, t.subscribers.size]);
+    expect(real).toEqual(naive);
+    expect(this.broker.subscriptions).toBe(this.clients.reduce((sum, client) => sum + client.mine.size, 0));
+  }
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+function refused(request: () => unknown): string | undefined {
+  try {
+    request();
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof Refusal) return cause.code;
+    throw cause;
+  }
+}
+
+for (const [maxHistory, queueLimit] of [
+  [10, 5],
+  [5, 5],
+  [3, 8],
+  [0, 4],
+  [6, 1],
+] as const) {
+  test(`Broker does what naive lists do, history ${maxHistory} and queue ${queueLimit}`, () => {
+    const seed = seedOfRun();
+    const comparison = new Comparison(new Random(seed), maxHistory, queueLimit);
+    let step = 0;
+    try {
+      for (; step < OPERATIONS; step++) comparison.step();
+    } catch (cause) {
+      throw new Error(`SEED=${seed}, operation ${step}: ${cause instanceof Error ? cause.stack : cause}`);
+    }
+    expect(comparison.delivered).toBeGreaterThan(OPERATIONS / 10);
+    expect(comparison.holes).toBeGreaterThan(OPERATIONS / 1000);
+  });
+}
+
+test("slowConsumer counts what it names", () => {
+  expect(slowConsumer("t", 3, 5)).toMatchObject({ error: { dropped: 3, first_seq: 3, last_seq: 5 } });
+});

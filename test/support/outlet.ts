@@ -1,0 +1,50 @@
+import type { Batch, Outlet } from "../../src/broker/ports.ts";
+import type { Close } from "../../src/protocol/codes.ts";
+import type { Notice } from "../../src/protocol/encode.ts";
+
+/** An outlet that remembers what it was sent, and blocks after `room` more events. */
+export class FakeOutlet implements Outlet {
+  room = Number.POSITIVE_INFINITY;
+  closed: Close | undefined;
+  batches = 0;
+  readonly sent: (string | Notice)[] = [];
+  onEvent: (text: string) => void = () => {};
+  onNotice: (notice: Notice) => void = () => {};
+
+  get blocked(): boolean {
+    return this.room <= 0;
+  }
+
+  batch(batch: Batch): void {
+    this.batches++;
+    batch.write();
+  }
+
+  event(text: string): void {
+    if (this.blocked) throw new Error("An event was sent to a blocked outlet");
+    this.room--;
+    this.sent.push(text);
+    this.onEvent(text);
+  }
+
+  notice(notice: Notice): void {
+    this.sent.push(notice);
+    this.onNotice(notice);
+  }
+
+  close(close: Close): void {
+    this.closed = close;
+  }
+
+  /** What was sent, in short: `5` for the event of seq 5, `2-4` for that hole, or an info's `msg`. */
+  get story(): string[] {
+    return this.sent.map((sent) => {
+      if (typeof sent === "string") return seqOf(sent);
+      return sent.type === "info" ? sent.msg : `${sent.error.first_seq}-${sent.error.last_seq}`;
+    });
+  }
+}
+
+export function seqOf(event: string): string {
+  return /"seq":(\d+)/.exec(event)?.[1] ?? `no seq in ${event}`;
+}
