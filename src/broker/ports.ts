@@ -7,8 +7,8 @@ export interface Batch {
   write(): void;
 }
 
-/** How much one batch sends, in UTF-16 code units; the event that crosses it still goes whole. */
-export const BATCH_BYTES = 16 * 1024;
+/** How much one batch sends, in UTF-16 code units, and so what may wait on a socket; the event that crosses it still goes whole. */
+export const BATCH_BYTES = 64 * 1024;
 
 /**
  * One client's connection, as the broker sees it. A transport fulfils it and owes this:
