@@ -1,0 +1,24 @@
+import { readConfig, settings } from "../../src/config.ts";
+import { Logger } from "../../src/ops/logger.ts";
+import { startServer, type RunningServer } from "../../src/server.ts";
+
+export type TestServer = RunningServer & { readonly wsUrl: string; readonly lines: string[] } & AsyncDisposable;
+
+/** A server on a free port of 127.0.0.1, set by the names of the environment; `await using` stops it. */
+export function startTestServer(env: Record<string, string> = {}): TestServer {
+  for (const name of Object.keys(env)) {
+    if (!settings.some(({ variable }) => variable === name)) throw new Error(`There is no setting ${name}`);
+  }
+  const lines: string[] = [];
+  const log = new Logger("warn", "text", (line) => void lines.push(line));
+  const config = readConfig({}, { HOST: "127.0.0.1", PORT: "0", SHUTDOWN_GRACE_MS: "0", ...env });
+  const server = startServer(config, log);
+  const wsUrl = `${server.url.replace("http", "ws")}/ws`;
+  return { ...server, wsUrl, lines, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** Creates a topic over HTTP. */
+export async function createTopic(server: { url: string }, name: string): Promise<void> {
+  const response = await fetch(`${server.url}/topics`, { method: "POST", body: JSON.stringify({ name }) });
+  if (response.status !== 201) throw new Error(`Cannot create topic ${name}: ${await response.text()}`);
+}
