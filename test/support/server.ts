@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { readConfig, settings } from "../../src/config.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { startServer, type RunningServer } from "../../src/server.ts";
@@ -21,4 +22,22 @@ export function startTestServer(env: Record<string, string> = {}): TestServer {
 export async function createTopic(server: { url: string }, name: string): Promise<void> {
   const response = await fetch(`${server.url}/topics`, { method: "POST", body: JSON.stringify({ name }) });
   if (response.status !== 201) throw new Error(`Cannot create topic ${name}: ${await response.text()}`);
+}
+
+const counts = z.object({ uptime_sec: z.number(), topics: z.number(), subscribers: z.number() });
+
+/** `GET /health`, with these three keys exactly. */
+export async function health(server: { url: string }): Promise<z.infer<typeof counts>> {
+  const response = await fetch(`${server.url}/health`);
+  return counts.strict().parse(await response.json());
+}
+
+const topicCounts = z.strictObject({
+  topics: z.record(z.string(), z.strictObject({ messages: z.number(), subscribers: z.number() })),
+});
+
+/** `GET /stats`, by topic, with these keys exactly. */
+export async function stats(server: { url: string }) {
+  const response = await fetch(`${server.url}/stats`);
+  return topicCounts.parse(await response.json()).topics;
 }

@@ -1,0 +1,166 @@
+import { describe, expect, test } from "bun:test";
+import { dirname, join, normalize } from "node:path";
+
+/**
+ * Which part may import which: its own folder always, a folder, a file or a package where it is named, and with `type`
+ * before it the types only. Whatever is not here may not be imported.
+ */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  "protocol/": ["zod"],
+  "broker/": ["protocol/"],
+  "ops/": [],
+  "transport/": ["protocol/", "broker/", "ops/", "type bun"],
+  "http/": ["protocol/", "broker/", "ops/", "type transport/", "type bun", "type zod"],
+  "config.ts": ["zod", "node:util"],
+  "healthcheck.ts": ["type config.ts"],
+  "server.ts": ["broker/", "http/", "ops/", "transport/", "type config.ts"],
+  "main.ts": ["config.ts", "healthcheck.ts", "ops/", "server.ts", "../package.json"],
+};
+
+/** What a part must not mention, though no import says so. */
+const MAY_NOT_MENTION: Record<string, RegExp> = {
+  "protocol/": /\b(Bun|process|setTimeout|setInterval|Date\.now|performance)\b/g,
+  "broker/": /\b(Bun|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|Date|performance)\b/g,
+};
+
+/** The text of every file under src/, by its path there. */
+const sources = new Map<string, string>();
+const root = join(import.meta.dir, "../src");
+for (const path of [...new Bun.Glob("**/*.{ts,tsx,js,mjs}").scanSync(root)].sort()) {
+  sources.set(path, await Bun.file(join(root, path)).text());
+}
+
+type Import = { target: string; typeOnly: boolean; line: number };
+
+/** A part's name as the table has it: the folder or, at the top, the file. */
+function partOf(path: string): string {
+  const slash = path.indexOf("/");
+  return slash < 0 ? path : path.slice(0, slash + 1);
+}
+
+function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split("\n").length;
+}
+
+/** Every static, side-effect and dynamic import and re-export; a relative one as its path under src/. */
+function importsOf(path: string, text: string): Import[] {
+  const found: Import[] = [];
+  const statement = /^[ \t]*(?:import|export)\b(\s+type\b)?[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm;
+  const sideEffect = /^[ \t]*import()\s*["']([^"']+)["']/gm;
+  const call = /\b(?:import|require)()\s*\(\s*["'`]([^"'`]+)["'`]/g;
+  for (const pattern of [statement, sideEffect, call]) {
+    for (const match of text.matchAll(pattern)) {
+      const [, type, specifier = ""] = match;
+      const target = specifier.startsWith(".") ? normalize(join(dirname(path), specifier)) : specifier;
+      found.push({ target, typeOnly: Boolean(type), line: lineAt(text, match.index) });
+    }
+  }
+  return found;
+}
+
+/** Comments and text blanked out, line for line. */
+function codeOf(text: string): string {
+  const blank = (part: string) => part.replace(/[^\n]/g, " ");
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g, blank);
+}
+
+/** What a file imports against the table, as `file:line says what`. */
+function forbiddenImports(path: string, text: string): string[] {
+  const part = partOf(path);
+  const allowed = MAY_IMPORT[part] ?? [];
+  return importsOf(path, text).flatMap(({ target, typeOnly, line }) => {
+    const name = target.startsWith("..") || !/\.(ts|tsx|js|mjs)$/.test(target) ? target : partOf(target);
+    const may = name === part || allowed.includes(name) || (typeOnly && allowed.includes(`type ${name}`));
+    return may ? [] : [`src/${path}:${line} ${part} may not import ${typeOnly ? "types of " : ""}${target}`];
+  });
+}
+
+function forbiddenMentions(path: string, text: string): string[] {
+  const pattern = MAY_NOT_MENTION[partOf(path)];
+  if (pattern === undefined) return [];
+  const code = codeOf(text);
+  return [...code.matchAll(pattern)].map((match) => `src/${path}:${lineAt(code, match.index)} mentions ${match[0]}`);
+}
+
+/** The first ring of imports that comes back to where it began, types included. */
+function cycleIn(files: ReadonlyMap<string, string>): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    const text = files.get(path);
+    if (text === undefined || done.has(path)) return undefined;
+    for (const { target } of importsOf(path, text)) {
+      const cycle = visit(target, [...way, path]);
+      if (cycle !== undefined) return cycle;
+    }
+    done.add(path);
+    return undefined;
+  };
+  for (const path of files.keys()) {
+    const cycle = visit(path, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+describe("the source", () => {
+  test("has a rule for every part, and a part for every rule", () => {
+    expect([...new Set([...sources.keys()].map(partOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort());
+  });
+
+  test("imports only in the one direction", () => {
+    expect([...sources].flatMap(([path, text]) => forbiddenImports(path, text))).toEqual([]);
+  });
+
+  test("imports only files that are there, by their full name", () => {
+    const missing = [...sources].flatMap(([path, text]) =>
+      importsOf(path, text)
+        .filter(({ target }) => partOf(target) in MAY_IMPORT && !sources.has(target))
+        .map(({ target, line }) => `src/${path}:${line} imports ${target}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test("has no import cycle, types included", () => {
+    expect(cycleIn(sources)?.join(" → ")).toBeUndefined();
+  });
+
+  test("of the broker and the protocol knows no Bun, timer or clock", () => {
+    expect([...sources].flatMap(([path, text]) => forbiddenMentions(path, text))).toEqual([]);
+  });
+});
+
+describe("these rules", () => {
+  test.each([
+    ["broker/x.ts", `import type { Server } from "bun";`, "src/broker/x.ts:1 broker/ may not import types of bun"],
+    ["broker/x.ts", `\nimport {\n  a,\n} from "../http/a.ts";`, "src/broker/x.ts:2 broker/ may not import http/a.ts"],
+    ["ops/x.ts", `export * from "../protocol/codes.ts";`, "src/ops/x.ts:1 ops/ may not import protocol/codes.ts"],
+    ["protocol/x.ts", `import "../server.ts";`, "src/protocol/x.ts:1 protocol/ may not import server.ts"],
+    ["http/x.ts", `const a = await import("../main.ts");`, "src/http/x.ts:1 http/ may not import main.ts"],
+    ["http/x.ts", `import { a } from "../transport/a.ts";`, "src/http/x.ts:1 http/ may not import transport/a.ts"],
+    ["broker/x.ts", `import { a } from "../../test/a.ts";`, "src/broker/x.ts:1 broker/ may not import ../test/a.ts"],
+    ["new/x.ts", `import { z } from "zod";`, "src/new/x.ts:1 new/ may not import zod"],
+  ])("name the line: %s %j", (path, text, complaint) => {
+    expect(forbiddenImports(path, text)).toEqual([complaint]);
+  });
+
+  test("let pass what the table allows", () => {
+    expect(forbiddenImports("http/x.ts", `import type { A } from "../transport/a.ts";`)).toEqual([]);
+    expect(
+      forbiddenImports("broker/x.ts", `import { a } from "./a.ts";\nimport { b } from "../protocol/b.ts";`),
+    ).toEqual([]);
+  });
+
+  test("find a mention in code, and none in comments or text", () => {
+    const text = `// Date.now\n/** Bun.serve */\nconst a = "setTimeout";\nconst b = Date.now();`;
+    expect(forbiddenMentions("broker/x.ts", text)).toEqual(["src/broker/x.ts:4 mentions Date"]);
+  });
+
+  test("find a cycle of types only", () => {
+    const files = new Map([
+      ["ops/a.ts", `import type { B } from "./b.ts";`],
+      ["ops/b.ts", `export type { A } from "./a.ts";`],
+    ]);
+    expect(cycleIn(files)).toEqual(["ops/a.ts", "ops/b.ts", "ops/a.ts"]);
+  });
+});

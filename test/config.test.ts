@@ -1,0 +1,233 @@
+import { describe, expect, test } from "bun:test";
+import { helpText, readCommandLine, readConfig, settings, UsageError } from "../src/config.ts";
+
+/** The table of protocol.md §7: variable, flag, default as `--help` shows it. */
+const TABLE = [
+  ["HOST", "--host", "0.0.0.0"],
+  ["PORT", "--port", "8000"],
+  ["MAX_HISTORY", "--max-history", "100"],
+  ["MAX_SUBSCRIBER_QUEUE", "--max-subscriber-queue", "50"],
+  ["HEARTBEAT_INTERVAL_MS", "--heartbeat-interval-ms", "30000"],
+  ["FLUSH_INTERVAL_MS", "--flush-interval-ms", "0"],
+  ["SHUTDOWN_GRACE_MS", "--shutdown-grace-ms", "5000"],
+  ["AUTO_CREATE_TOPICS", "--auto-create-topics", "false"],
+  ["MAX_MESSAGE_BYTES", "--max-message-bytes", "1048576"],
+  ["MAX_TOPICS", "--max-topics", "10000"],
+  ["MAX_CONNECTIONS", "--max-connections", "100000"],
+  ["MAX_SUBSCRIPTIONS_PER_CONNECTION", "--max-subscriptions-per-connection", "128"],
+  ["HISTORY_MEMORY_BYTES", "--history-memory-bytes", "268435456"],
+  ["ALLOWED_ORIGINS", "--allowed-origins", "same host"],
+  ["LOG_LEVEL", "--log-level", "info"],
+  ["LOG_FORMAT", "--log-format", "text on a terminal, json elsewhere"],
+] as const;
+
+/** What the command line and the environment come to. */
+function configOf(args: readonly string[], env: Record<string, string> = {}) {
+  return readConfig(readCommandLine(args).flags, env);
+}
+
+/** What the user is told. */
+function problemOf(args: readonly string[], env: Record<string, string> = {}): string {
+  try {
+    configOf(args, env);
+  } catch (cause) {
+    if (cause instanceof UsageError) return cause.message;
+    throw cause;
+  }
+  throw new Error(`Accepted: ${JSON.stringify({ args, env })}`);
+}
+
+describe("the configuration", () => {
+  test("without flags and environment is the defaults of the protocol's table", () => {
+    expect(configOf([])).toEqual({
+      host: "0.0.0.0",
+      port: 8000,
+      maxHistory: 100,
+      maxSubscriberQueue: 50,
+      heartbeatIntervalMs: 30000,
+      flushIntervalMs: 0,
+      shutdownGraceMs: 5000,
+      autoCreateTopics: false,
+      maxMessageBytes: 1048576,
+      maxTopics: 10000,
+      maxConnections: 100000,
+      maxSubscriptionsPerConnection: 128,
+      historyMemoryBytes: 268435456,
+      logLevel: "info",
+    });
+  });
+
+  test("has the protocol's settings and no others, each as a variable and as a flag", () => {
+    expect(settings.map(({ variable, flag, default: fallback }) => [variable, flag, fallback])).toEqual(
+      TABLE.map((row) => [...row]),
+    );
+  });
+
+  test("takes a flag over the environment, and the environment over the default", () => {
+    expect(configOf([]).port).toBe(8000);
+    expect(configOf([], { PORT: "1" }).port).toBe(1);
+    expect(configOf(["--port", "2"], { PORT: "1" }).port).toBe(2);
+  });
+
+  test("takes a good flag over a bad environment", () => {
+    expect(configOf(["--port", "2"], { PORT: "nonsense" }).port).toBe(2);
+  });
+
+  test("takes an empty variable as not set, for every setting", () => {
+    expect(configOf([], Object.fromEntries(TABLE.map(([variable]) => [variable, ""])))).toEqual(configOf([]));
+  });
+
+  test("does not mind variables that are not its own", () => {
+    expect(configOf([], { HOME: "/", MAX_HISTORY_: "x" })).toEqual(configOf([]));
+  });
+
+  test("takes the bounds of a number themselves", () => {
+    expect(configOf(["--port", "0"]).port).toBe(0);
+    expect(configOf(["--port", "65535"]).port).toBe(65535);
+    expect(configOf(["--max-history=0", "--max-subscriber-queue=1"])).toMatchObject({
+      maxHistory: 0,
+      maxSubscriberQueue: 1,
+    });
+  });
+
+  test.each([
+    ["true", true],
+    ["1", true],
+    ["false", false],
+    ["0", false],
+  ] as const)("reads the boolean %s as %p", (text, value) => {
+    expect(configOf([], { AUTO_CREATE_TOPICS: text }).autoCreateTopics).toBe(value);
+  });
+
+  test.each([
+    ["*", ["*"]],
+    ["https://example.com", ["https://example.com"]],
+    ["https://example.com, http://localhost:3000", ["https://example.com", "http://localhost:3000"]],
+  ])("reads the origins %s", (text, origins) => {
+    expect(configOf([], { ALLOWED_ORIGINS: text }).allowedOrigins).toEqual(origins);
+  });
+});
+
+describe("a bad value", () => {
+  const cases = [
+    ["PORT", "--port", "65536"],
+    ["PORT", "--port", "abc"],
+    ["PORT", "--port", "80.5"],
+    ["PORT", "--port", "8e3"],
+    ["PORT", "--port", "0x50"],
+    ["PORT", "--port", " 80"],
+    ["PORT", "--port", "99999999999999999999"],
+    ["MAX_HISTORY", "--max-history", "1000001"],
+    ["MAX_SUBSCRIBER_QUEUE", "--max-subscriber-queue", "0"],
+    ["MAX_MESSAGE_BYTES", "--max-message-bytes", "0"],
+    ["HEARTBEAT_INTERVAL_MS", "--heartbeat-interval-ms", "NaN"],
+    ["FLUSH_INTERVAL_MS", "--flush-interval-ms", "Infinity"],
+    ["MAX_TOPICS", "--max-topics", "0"],
+    ["MAX_CONNECTIONS", "--max-connections", "0"],
+    ["MAX_SUBSCRIPTIONS_PER_CONNECTION", "--max-subscriptions-per-connection", "0"],
+    ["AUTO_CREATE_TOPICS", "--auto-create-topics", "maybe"],
+    ["LOG_LEVEL", "--log-level", "loud"],
+    ["LOG_FORMAT", "--log-format", "xml"],
+    ["ALLOWED_ORIGINS", "--allowed-origins", "example.com"],
+    ["ALLOWED_ORIGINS", "--allowed-origins", "https://example.com/"],
+    ["ALLOWED_ORIGINS", "--allowed-origins", "https://example.com/page"],
+    ["ALLOWED_ORIGINS", "--allowed-origins", "https://example.com,,http://localhost"],
+    ["ALLOWED_ORIGINS", "--allowed-origins", "null"],
+  ] as const;
+
+  test.each(cases)("%s (%s) of %p is named with where it came from", (variable, flag, value) => {
+    const byVariable = problemOf([], { [variable]: value });
+    expect(byVariable).toStartWith(`${variable} must be `);
+    expect(byVariable).toEndWith(`got '${value}'`);
+    expect(byVariable).not.toContain("\n");
+
+    const byFlag = problemOf([`${flag}=${value}`]);
+    expect(byFlag).toBe(byVariable.replace(variable, flag));
+    expect(problemOf([`${flag}=${value}`], { [variable]: value })).toBe(byFlag);
+  });
+
+  test("says which values would be right", () => {
+    expect(problemOf([], { PORT: "70000" })).toContain("from 0 to 65535");
+    expect(problemOf([], { LOG_LEVEL: "loud" })).toContain("debug, info, warn, error");
+    expect(problemOf([], { LOG_FORMAT: "xml" })).toContain("text, json");
+    expect(problemOf([], { AUTO_CREATE_TOPICS: "maybe" })).toContain("true or false");
+    expect(problemOf([], { ALLOWED_ORIGINS: "x" })).toContain("https://example.com");
+  });
+
+  test("in several settings names each of them, on a line of its own", () => {
+    const lines = problemOf(["--max-history=-1"], { PORT: "x", LOG_LEVEL: "loud", ALLOWED_ORIGINS: "y" }).split("\n");
+    expect(lines).toHaveLength(4);
+    for (const name of ["--max-history", "PORT", "LOG_LEVEL", "ALLOWED_ORIGINS"]) {
+      expect(lines.filter((line) => line.startsWith(`${name} must be `))).toHaveLength(1);
+    }
+  });
+
+  test.each(["--port=", "--host=", "--log-level=", "--allowed-origins=", "--auto-create-topics="])(
+    "is an empty flag too: %s",
+    (flag) => {
+      expect(problemOf([flag])).toStartWith(`${flag.slice(0, -1)} must be `);
+    },
+  );
+});
+
+describe("the command line", () => {
+  test("without arguments is the command serve, with no flags", () => {
+    expect(readCommandLine([])).toEqual({ command: "serve", help: false, version: false, flags: {} });
+  });
+
+  test.each([
+    [["--port", "1"], { port: "1" }],
+    [["--port=1"], { port: "1" }],
+    [["--port=1", "--port=2"], { port: "2" }],
+    [["--allowed-origins=http://a?b=c"], { allowedOrigins: "http://a?b=c" }],
+    [["--auto-create-topics"], { autoCreateTopics: "true" }],
+    [["--auto-create-topics=false"], { autoCreateTopics: "false" }],
+    [["--auto-create-topics", "--port", "1"], { autoCreateTopics: "true", port: "1" }],
+  ])("reads the flags %j", (args, flags) => {
+    expect(readCommandLine(args).flags).toEqual(flags);
+  });
+
+  test("reads a command before and after its flags", () => {
+    expect(readCommandLine(["healthcheck", "--port", "1"])).toMatchObject({ command: "healthcheck" });
+    expect(readCommandLine(["--auto-create-topics", "healthcheck"])).toMatchObject({
+      command: "healthcheck",
+      flags: { autoCreateTopics: "true" },
+    });
+  });
+
+  test.each(["--help", "-h"])("reads %s", (flag) => {
+    expect(readCommandLine([flag])).toMatchObject({ help: true, version: false });
+  });
+
+  test.each(["--version", "-v"])("reads %s", (flag) => {
+    expect(readCommandLine([flag])).toMatchObject({ help: false, version: true });
+  });
+
+  test.each([
+    ["an unknown flag", ["--colour"], "--colour"],
+    ["an unknown flag with a value", ["--max-histroy=5"], "--max-histroy"],
+    ["an unknown short flag", ["-x"], "-x"],
+    ["a flag without its value", ["--port"], "--port"],
+    ["a flag followed by a flag", ["--port", "--host"], "--port"],
+    ["a flag that takes no value", ["--help=yes"], "--help"],
+    ["a second command", ["serve", "again"], "again"],
+  ])("refuses %s, naming it", (_what, args, named) => {
+    expect(problemOf(args)).toContain(named);
+  });
+});
+
+describe("the help text", () => {
+  test.each(TABLE)("lists %s as %s with its default, %s", (_variable, flag, fallback) => {
+    const lines = helpText()
+      .split("\n")
+      .filter((line) => line.trimStart().startsWith(`${flag} `));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toEndWith(`[${fallback}]`);
+  });
+
+  test("names the commands", () => {
+    expect(helpText()).toContain("serve");
+    expect(helpText()).toContain("healthcheck");
+    expect(helpText()).toContain("--help | --version");
+  });
+});

@@ -1,0 +1,137 @@
+import { expect, test } from "bun:test";
+import { Client, ID, type Frame } from "../support/client.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { createTopic, health, startTestServer } from "../support/server.ts";
+
+const big = (bytes: number) => "x".repeat(bytes);
+const seqs = (frames: Frame[]) => frames.filter(({ type }) => type === "event").map(({ seq }) => seq);
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const newestIs = (last: number) => (frames: Frame[]) =>
+  frames.some(({ seq, type }) => type === "event" && seq === last);
+
+/** Publishes from `client` and waits for each ack, so that the server is never more than one message ahead. */
+async function publish(client: Client, topic: string, count: number, payload: string): Promise<void> {
+  for (let i = 0; i < count; i++) await client.publish(topic, payload);
+}
+
+test("a client that never reads disturbs nobody, and is told exactly what it lost once it reads", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  const stalled = await RawClient.connect(server);
+  stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
+  await using healthy = await Client.connect(server);
+  await using publisher = await Client.connect(server);
+  while ((await health(server)).subscribers < 1) await publisher.settle();
+  await healthy.subscribe("t", "healthy");
+
+  const count = 500;
+  await publish(publisher, "t", count, big(50_000));
+  expect(seqs(await healthy.take(count))).toEqual(range(1, count));
+
+  const frames = await stalled.readUntil(newestIs(count));
+  const [ack, ...rest] = frames;
+  expect(ack).toMatchObject({ type: "ack", topic: "t" });
+  const holes = rest.filter(({ type }) => type === "error");
+  expect(holes).toHaveLength(1);
+  const at = rest.findIndex(({ type }) => type === "error");
+  const before = seqs(rest.slice(0, at));
+  expect(before.length).toBeGreaterThan(0);
+  expect(before).toEqual(range(1, before.length));
+  expect(seqs(rest.slice(at))).toEqual(range(count - 49, count));
+  expect(holes[0]).toMatchObject({
+    topic: "t",
+    error: {
+      code: "SLOW_CONSUMER",
+      dropped: count - 50 - before.length,
+      first_seq: before.length + 1,
+      last_seq: count - 50,
+    },
+  });
+  stalled.cut();
+});
+
+test("a slow reader gets all that it asked for as replay, whatever is published meanwhile", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await using publisher = await Client.connect(server);
+  await publish(publisher, "t", 100, big(100_000));
+
+  const slow = await RawClient.connect(server);
+  slow.send({ type: "subscribe", topic: "t", client_id: "slow", last_n: 100 });
+  while ((await health(server)).subscribers < 1) await publisher.settle();
+  await publish(publisher, "t", 200, "meanwhile");
+
+  const frames = await slow.readUntil(newestIs(300));
+  expect(seqs(frames)).toEqual([...range(1, 100), ...range(251, 300)]);
+  const [hole, ...others] = frames.filter(({ type }) => type === "error");
+  expect(others).toEqual([]);
+  expect(hole).toMatchObject({ error: { code: "SLOW_CONSUMER", dropped: 150, first_seq: 101, last_seq: 250 } });
+  expect(frames.findIndex(({ type }) => type === "error")).toBe(101);
+  slow.cut();
+});
+
+test("a burst longer than the queue loses nothing for one who reads", async () => {
+  await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "3", MAX_HISTORY: "0" });
+  await createTopic(server, "t");
+  await using client = await Client.connect(server);
+  await client.subscribe("t", "one");
+  await using publisher = await Client.connect(server);
+  const frame = JSON.stringify({ type: "publish", topic: "t", message: { id: ID, payload: 1 } });
+  for (let i = 0; i < 1000; i++) publisher.send(frame);
+  expect(seqs(await client.take(1000))).toEqual(range(1, 1000));
+});
+
+test("three publishers and three subscribers: all see one and the same order, and their own ack first", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  const clients = await Promise.all([1, 2, 3, 4, 5, 6].map(() => Client.connect(server)));
+  const each = 1500;
+  for (const [i, client] of clients.slice(0, 4).entries()) await client.subscribe("t", `c${i}`);
+  // The fourth subscribes and publishes, the fifth and sixth only publish.
+  const publishers = clients.slice(3);
+  for (let n = 1; n <= each; n++) {
+    for (const [p, client] of publishers.entries()) {
+      client.send({ type: "publish", topic: "t", message: { id: ID, payload: [p, n] }, request_id: n });
+    }
+    if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const orders: string[][] = [];
+  for (const client of clients.slice(0, 3)) {
+    const events = await client.take(3 * each);
+    expect(seqs(events)).toEqual(range(1, 3 * each));
+    orders.push(events.map(({ message }) => JSON.stringify(message?.payload)));
+  }
+  expect(orders[1]).toEqual(orders[0] ?? []);
+  expect(orders[2]).toEqual(orders[0] ?? []);
+  for (const p of [0, 1, 2]) {
+    const own = (orders[0] ?? []).filter((payload) => payload.startsWith(`[${p},`));
+    expect(own).toEqual(range(1, each).map((n) => `[${p},${n}]`));
+  }
+  const both = await clients[3]?.take(4 * each);
+  const acked = new Set<unknown>();
+  for (const { type, request_id, message } of both ?? []) {
+    if (type === "ack") acked.add(request_id);
+    else if (Array.isArray(message?.payload) && message.payload[0] === 0) expect(acked).toContain(message.payload[1]);
+  }
+  expect(acked.size).toBe(each);
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+test("what is queued for a stalled client is reported as lost when its topic is deleted", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  const stalled = await RawClient.connect(server);
+  stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
+  await using publisher = await Client.connect(server);
+  while ((await health(server)).subscribers < 1) await publisher.settle();
+  await publish(publisher, "t", 200, big(50_000));
+  await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+  const frames = await stalled.readUntil(() => stalled.close !== undefined);
+  const events = seqs(frames);
+  expect(events).toEqual(range(1, events.length));
+  expect(frames.slice(-2)).toMatchObject([
+    { type: "error", error: { code: "SLOW_CONSUMER", first_seq: events.length + 1, last_seq: 200 } },
+    { type: "info", msg: "topic_deleted" },
+  ]);
+  expect(stalled.close).toEqual({ code: 4404, reason: "topic deleted" });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, test } from "bun:test";
+import {
+  encodeAnswer,
+  encodeEvent,
+  encodeNotice,
+  encodePublished,
+  slowConsumer,
+  type Answer,
+  type Notice,
+} from "../../src/protocol/encode.ts";
+
+const TS = "2025-08-25T10:00:00.000Z";
+const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
+const NAMES = ["orders", `a"b\\c`, "naïve 😀", "__proto__", "\u2028"];
+
+describe("an answer", () => {
+  const answers: [string, Answer, object][] = [
+    ["ack", { type: "ack", topic: "t", status: "ok" }, { type: "ack", topic: "t", status: "ok", ts: TS }],
+    [
+      "ack with a position",
+      { type: "ack", topic: "t", status: "ok", epoch: "e", seq: 7 },
+      { type: "ack", topic: "t", status: "ok", epoch: "e", seq: 7, ts: TS },
+    ],
+    [
+      "error",
+      { type: "error", topic: "t", error: { code: "TOPIC_NOT_FOUND", message: `Topic 't' not "found"` } },
+      { type: "error", topic: "t", error: { code: "TOPIC_NOT_FOUND", message: `Topic 't' not "found"` }, ts: TS },
+    ],
+    [
+      "error of no topic",
+      { type: "error", topic: undefined, error: { code: "BAD_REQUEST", message: "Missing 'type'" } },
+      { type: "error", error: { code: "BAD_REQUEST", message: "Missing 'type'" }, ts: TS },
+    ],
+    ["pong", { type: "pong" }, { type: "pong", ts: TS }],
+  ];
+
+  test.each(answers)("%s without a request_id has the protocol's fields, and no such key", (_name, answer, frame) => {
+    const text = encodeAnswer(answer, undefined, TS);
+    expect(JSON.parse(text)).toEqual(frame);
+    expect(text).not.toContain("request_id");
+  });
+
+  test.each(answers)("%s echoes a request_id as the text that it came as", (_name, answer, frame) => {
+    for (const id of [`"r1"`, `"a\\u0062\\"}"`, "7", "1.10", "12345678901234567890", `""`, "0"]) {
+      const text = encodeAnswer(answer, id, TS);
+      expect(text).toContain(`"request_id":${id},`);
+      expect(JSON.parse(text)).toEqual({ ...frame, request_id: JSON.parse(id) });
+    }
+  });
+});
+
+describe("the ack of a publish", () => {
+  test.each(NAMES)("to %j has the protocol's fields", (topic) => {
+    const text = encodePublished(JSON.stringify(topic), "5f", 3, undefined, TS);
+    expect(JSON.parse(text)).toEqual({ type: "ack", topic, status: "ok", epoch: "5f", seq: 3, ts: TS });
+    expect(text).not.toContain("request_id");
+  });
+
+  test("echoes a request_id as the text that it came as", () => {
+    const text = encodePublished(`"t"`, "5f", 3, "1.10", TS);
+    expect(text).toContain(`"request_id":1.10,`);
+    expect(JSON.parse(text)).toMatchObject({ type: "ack", request_id: 1.1, seq: 3 });
+  });
+
+  test("is what encodeAnswer makes of the same ack", () => {
+    for (const id of [undefined, `"r"`, "1.10"]) {
+      const answer: Answer = { type: "ack", topic: "t", status: "ok", epoch: "e", seq: 9 };
+      expect(encodePublished(`"t"`, "e", 9, id, TS)).toBe(encodeAnswer(answer, id, TS));
+    }
+  });
+});
+
+describe("an event", () => {
+  test.each(NAMES)("of %j has the protocol's fields", (topic) => {
+    const text = encodeEvent(JSON.stringify(topic), 4, { id: ID, payload: `{"a":[1]}` }, TS);
+    const message = { id: ID, payload: { a: [1] } };
+    expect(JSON.parse(text)).toEqual({ type: "event", topic, seq: 4, ts: TS, message });
+  });
+
+  test.each(["null", "1.10", "12345678901234567890", "1e400", `{ "b":1, "a":2, "b":3 }`, `"\\u0041"`])(
+    "carries the payload %s verbatim",
+    (payload) => {
+      expect(encodeEvent(`"t"`, 1, { id: ID, payload }, TS)).toContain(`"payload":${payload}}`);
+    },
+  );
+});
+
+describe("a notice", () => {
+  const notices: Notice[] = [
+    { type: "info", msg: "ping" },
+    { type: "info", msg: "server_shutdown" },
+    { type: "info", msg: "topic_deleted", topic: `a"b` },
+    { type: "info", msg: "subscription_replaced", topic: "t" },
+  ];
+
+  test.each(notices)("$msg has the protocol's fields", (notice) => {
+    expect(JSON.parse(encodeNotice(notice, TS))).toEqual({ ...notice, ts: TS });
+  });
+
+  test.each([
+    [3, 7, 5, "5 events were"],
+    [4, 4, 1, "1 event was"],
+  ])("of a hole from %d to %d says it exactly", (first, last, dropped, words) => {
+    const message = expect.stringContaining(words);
+    expect(JSON.parse(encodeNotice(slowConsumer("t", first, last), TS))).toEqual({
+      type: "error",
+      topic: "t",
+      error: { code: "SLOW_CONSUMER", message, dropped, first_seq: first, last_seq: last },
+      ts: TS,
+    });
+  });
+});

@@ -1,0 +1,71 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { z } from "zod";
+import { scripts } from "../../package.json";
+
+const ROOT = join(import.meta.dir, "../..");
+
+let built: string | undefined;
+
+/** The executable under test: `PUBSUB_BINARY`, or one that is built for this run with the package's own command. */
+export function binary(): string {
+  const given = process.env["PUBSUB_BINARY"];
+  if (given !== undefined) return given;
+  if (built !== undefined) return built;
+  const outfile = join(mkdtempSync(join(tmpdir(), "pubsub-")), "pubsub");
+  const command = scripts.build.replace("dist/pubsub", outfile);
+  const { exitCode, stderr } = Bun.spawnSync(["sh", "-c", command], { cwd: ROOT });
+  if (exitCode !== 0) throw new Error(`Cannot build: ${stderr.toString()}`);
+  built = outfile;
+  return outfile;
+}
+
+const startLine = z.object({ msg: z.string(), port: z.number() });
+
+export type Started = {
+  readonly process: Subprocess<"ignore", "pipe", "pipe">;
+  readonly port: number;
+  readonly url: string;
+  readonly wsUrl: string;
+} & AsyncDisposable;
+
+/** Starts the executable on a free port, and waits for the log line that names it. */
+export async function startBinary(env: Record<string, string> = {}, cwd = tmpdir()): Promise<Started> {
+  const process = Bun.spawn([binary()], {
+    cwd,
+    env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const { port } = startLine.parse(JSON.parse(await firstLine(process.stdout)));
+  return {
+    process,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    wsUrl: `ws://127.0.0.1:${port}/ws`,
+    [Symbol.asyncDispose]: async () => {
+      process.kill("SIGKILL");
+      await process.exited;
+    },
+  };
+}
+
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`The server ended before it listened: ${text}`);
+    text += value;
+  }
+  return text.slice(0, text.indexOf("\n"));
+}
+
+/** Runs the executable to its end. */
+export async function runBinary(args: string[], env: Record<string, string> = {}) {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([binary(), ...args], { env });
+  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}

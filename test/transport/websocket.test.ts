@@ -1,0 +1,178 @@
+import { expect, test } from "bun:test";
+import { MAX_UNREAD_ANSWERS } from "../../src/transport/websocket-client.ts";
+import { Client, ID } from "../support/client.ts";
+import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
+import { createTopic, health, startTestServer, stats } from "../support/server.ts";
+
+const message = (payload: unknown) => ({ id: ID, payload });
+
+test("a client id that another connection uses is taken over, and the old one is told and stays open", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await using ghost = await Client.connect(server);
+  await using back = await Client.connect(server);
+  await ghost.subscribe("t", "me");
+  await ghost.publish("t", 1);
+  await ghost.next();
+  await back.subscribe("t", "me", 1);
+  expect((await back.next()).message?.payload).toBe(1);
+  expect(await ghost.next()).toMatchObject({ type: "info", msg: "subscription_replaced", topic: "t" });
+  await ghost.publish("t", 2);
+  expect((await back.next()).message?.payload).toBe(2);
+  expect(await ghost.settle()).toEqual([]);
+  expect(await stats(server)).toEqual({ t: { messages: 2, subscribers: 1 } });
+});
+
+test("what was published before a takeover, in the same turn, still reaches the old connection", async () => {
+  await using server = startTestServer({ FLUSH_INTERVAL_MS: "50" });
+  await createTopic(server, "t");
+  await using old = await Client.connect(server);
+  await using back = await Client.connect(server);
+  await old.subscribe("t", "me");
+  await back.publish("t", "for the old one");
+  await back.subscribe("t", "me");
+  await back.publish("t", "for the new one");
+  expect((await old.next()).message?.payload).toBe("for the old one");
+  expect(await old.next()).toMatchObject({ msg: "subscription_replaced" });
+  expect((await back.next()).message?.payload).toBe("for the new one");
+});
+
+test("subscribing again under the same id is one subscription, and replays again where asked", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await using client = await Client.connect(server);
+  await client.publish("t", 1);
+  await client.publish("t", 2);
+  await client.subscribe("t", "me", 1);
+  expect((await client.next()).message?.payload).toBe(2);
+  await client.subscribe("t", "me");
+  expect(await client.settle()).toEqual([]);
+  await client.subscribe("t", "me", 5);
+  expect((await client.take(2)).map((frame) => frame.message?.payload)).toEqual([1, 2]);
+  expect(await health(server)).toMatchObject({ subscribers: 1 });
+});
+
+test("two ids on one connection are two subscriptions, each with its own replay", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await using client = await Client.connect(server);
+  await client.publish("t", 1);
+  await client.subscribe("t", "a", 1);
+  await client.next();
+  await client.subscribe("t", "b", 1);
+  await client.next();
+  client.send({ type: "publish", topic: "t", message: message(2) });
+  expect((await client.take(3)).map((frame) => frame.message?.payload)).toEqual([undefined, 2, 2]);
+  expect(await stats(server)).toEqual({ t: { messages: 2, subscribers: 2 } });
+});
+
+test("unsubscribing from an existing topic is acknowledged, subscribed or not, and from another it is not found", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await using client = await Client.connect(server);
+  const unsubscribe = { type: "unsubscribe", topic: "t", client_id: "me" };
+  expect(await client.ask(unsubscribe)).toMatchObject({ type: "ack" });
+  expect(await client.ask({ ...unsubscribe, topic: "nowhere" })).toMatchObject({ error: { code: "TOPIC_NOT_FOUND" } });
+});
+
+test("a connection keeps its other subscriptions when a topic is deleted", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "kept");
+  await createTopic(server, "gone");
+  await using client = await Client.connect(server);
+  await client.subscribe("kept", "me");
+  await client.subscribe("gone", "me");
+  await fetch(`${server.url}/topics/gone`, { method: "DELETE" });
+  expect(await client.next()).toMatchObject({ type: "info", msg: "topic_deleted", topic: "gone" });
+  await client.publish("kept", 1);
+  expect((await client.next()).message?.payload).toBe(1);
+  await fetch(`${server.url}/topics/kept`, { method: "DELETE" });
+  expect(await client.next()).toMatchObject({ msg: "topic_deleted", topic: "kept" });
+  expect(await client.closed).toEqual({ code: 4404, reason: "topic deleted" });
+});
+
+test("an ack comes before the publisher's own event, and a request without an id gets none back", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await using client = await Client.connect(server);
+  await client.subscribe("t", "me");
+  client.send({ type: "publish", topic: "t", message: message(1) });
+  const ack = await client.next();
+  expect(Object.keys(ack).sort()).toEqual(["epoch", "seq", "status", "topic", "ts", "type"]);
+  expect(await client.next()).toMatchObject({ type: "event", seq: 1 });
+  expect(ack.seq).toBe(1);
+});
+
+test("a topic that is created by its first use exists from then on", async () => {
+  await using server = startTestServer({ AUTO_CREATE_TOPICS: "true" });
+  await using client = await Client.connect(server);
+  await client.subscribe("made by subscribe", "me");
+  await client.publish("made by publish", 1);
+  expect(Object.keys(await stats(server))).toEqual(["made by subscribe", "made by publish"]);
+  const unsubscribe = { type: "unsubscribe", topic: "not made", client_id: "me" };
+  expect(await client.ask(unsubscribe)).toMatchObject({ error: { code: "TOPIC_NOT_FOUND" } });
+});
+
+test("every limit refuses with its name and value", async () => {
+  await using server = startTestServer({
+    MAX_TOPICS: "2",
+    MAX_SUBSCRIPTIONS_PER_CONNECTION: "1",
+    AUTO_CREATE_TOPICS: "1",
+  });
+  await using client = await Client.connect(server);
+  await client.subscribe("a", "me");
+  expect(await client.ask({ type: "subscribe", topic: "b", client_id: "me" })).toMatchObject({
+    topic: "b",
+    error: { code: "LIMIT_EXCEEDED", message: expect.stringContaining("MAX_SUBSCRIPTIONS_PER_CONNECTION is 1") },
+  });
+  expect(await client.ask({ type: "publish", topic: "c", message: message(1) })).toMatchObject({
+    error: { code: "LIMIT_EXCEEDED", message: expect.stringContaining("MAX_TOPICS is 2") },
+  });
+  expect(await client.subscribe("a", "me", 1)).toMatchObject({ type: "ack" });
+});
+
+test("a connection too many is told why and closed, and a place that falls free is given again", async () => {
+  await using server = startTestServer({ MAX_CONNECTIONS: "1" });
+  const first = await Client.connect(server);
+  await using second = await Client.connect(server);
+  expect(await second.next()).toMatchObject({
+    type: "error",
+    error: { code: "LIMIT_EXCEEDED", message: expect.stringContaining("MAX_CONNECTIONS is 1") },
+  });
+  expect(await second.closed).toEqual({ code: 4429, reason: "limit exceeded" });
+  await first.close();
+  await using third = await Client.connect(server);
+  expect(await third.ask({ type: "ping" })).toMatchObject({ type: "pong" });
+});
+
+test("a client that does not read its answers is not listened to until it does, and then gets every one", async () => {
+  await using server = startTestServer();
+  const flooder = await RawClient.connect(server);
+  const count = 120_000;
+  const wordy = "r".repeat(200);
+  const pings = Buffer.concat(
+    Array.from({ length: 1000 }, () => encodeClientFrame(JSON.stringify({ type: "ping", request_id: wordy }))),
+  );
+  for (let i = 0; i < count / 1000; i++) flooder.socket.write(pings);
+  await using other = await Client.connect(server);
+  for (let i = 0; i < 200; i++) await other.settle();
+  // The server has stopped reading: what the flooder wrote is stuck on its side.
+  expect(flooder.socket.writableLength).toBeGreaterThan(MAX_UNREAD_ANSWERS);
+  const frames = await flooder.readUntil((received) => received.length === count);
+  expect(frames.every(({ type, request_id }) => type === "pong" && request_id === wordy)).toBe(true);
+  flooder.cut();
+});
+
+test("a dead peer is closed for want of a sign of life, and one that answers is not", async () => {
+  await using server = startTestServer({ HEARTBEAT_INTERVAL_MS: "50" });
+  await createTopic(server, "t");
+  await using alive = await Client.connect(server);
+  const dead = await RawClient.connect(server);
+  dead.send({ type: "subscribe", topic: "t", client_id: "dead" });
+  while ((await health(server)).subscribers < 1) await alive.next();
+  while ((await health(server)).subscribers > 0) await alive.next();
+  await dead.readUntil(() => dead.close !== undefined);
+  expect(dead.close).toEqual({ code: 4408, reason: "no sign of life" });
+  expect(await alive.ask({ type: "ping", request_id: 1 })).toBeDefined();
+  dead.cut();
+});
