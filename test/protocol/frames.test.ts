@@ -356,10 +356,8 @@ describe("nesting of 100,000 levels", () => {
   test.each([
     ["arrays", arrays],
     ["objects", objects],
-  ])("of %s in a payload is delivered, or refused as not valid; it never throws", (_what, payload) => {
-    const decoded = decode(publishRaw(payload));
-    if (decoded.ok) expect(payloadOf(publishRaw(payload))).toBe(payload);
-    else expect(decoded.problem.length).toBeLessThan(200);
+  ])("of %s in a payload is delivered as it was written", (_what, payload) => {
+    expect(payloadOf(publishRaw(payload)) === payload).toBe(true);
   });
 
   test.each([

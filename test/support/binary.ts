@@ -54,12 +54,13 @@ export async function startBinary(env: Record<string, string> = {}, cwd = tmpdir
 }
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
   let text = "";
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   while (!text.includes("\n")) {
     const { value, done } = await reader.read();
     if (done) throw new Error(`The server ended before it listened: ${text}`);
-    text += value;
+    text += decoder.decode(value, { stream: true });
   }
   return text.slice(0, text.indexOf("\n"));
 }
