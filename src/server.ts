@@ -45,7 +45,7 @@ export function startServer(config: Config, log: Logger): RunningServer {
     reusePort: false,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     routes: routes(http),
-    fetch: notFound,
+    fetch: notFound(http),
     websocket: sockets.handler(),
   });
   heartbeat.start(server, sockets.clients);

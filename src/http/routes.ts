@@ -3,36 +3,42 @@ import type { Broker } from "../broker/broker.ts";
 import { Refusal } from "../protocol/codes.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { health, livez, readyz } from "./health.ts";
-import { route, type Methods, type RouteDeps } from "./route.ts";
-import { createTopic, deleteTopic, listTopics, stats } from "./topics.ts";
 import { problem } from "./problem.ts";
+import { guarded, route, type Methods, type RouteDeps } from "./route.ts";
+import { createTopic, deleteTopic, listTopics, stats } from "./topics.ts";
 
 export type HttpDeps = RouteDeps & { broker: Broker; maxMessageBytes: number; startedAt: number };
 
+type BunServer = Server<SocketData>;
+
 /** Every path of the server, for `Bun.serve`. */
 export function routes(deps: HttpDeps) {
-  const on = <Path extends string>(_path: Path, methods: Methods<Path, SocketData>, whileStopping = false) =>
-    route<Path, SocketData>(deps, methods, whileStopping);
+  const on = (methods: Methods<BunServer>) => route(deps, methods);
+  const always = (methods: Methods<BunServer>) => route(deps, methods, true);
   return {
-    "/ws": on("/ws", { GET: upgrade }),
-    "/topics": on("/topics", { GET: listTopics(deps), POST: createTopic(deps) }),
-    "/topics/:name": on("/topics/:name", { DELETE: deleteTopic(deps) }),
-    "/health": on("/health", { GET: health(deps) }, true),
-    "/stats": on("/stats", { GET: stats(deps) }, true),
-    "/livez": on("/livez", { GET: livez }, true),
-    "/readyz": on("/readyz", { GET: readyz(deps) }, true),
+    "/ws": on({ GET: upgrade }),
+    "/topics": on({ GET: listTopics(deps), POST: createTopic(deps) }),
+    "/topics/:name": on({ DELETE: deleteTopic(deps) }),
+    "/health": always({ GET: health(deps) }),
+    "/stats": always({ GET: stats(deps) }),
+    "/livez": always({ GET: livez }),
+    "/readyz": always({ GET: readyz(deps) }),
   };
 }
 
+/** Any other path. */
+export function notFound(deps: RouteDeps) {
+  const handler = guarded<BunServer>(deps, false, (request) => {
+    const { pathname } = new URL(request.url);
+    return problem(new Refusal("BAD_REQUEST", `There is nothing at ${pathname}`, { status: 404 }));
+  });
+  return async (request: Request, server: BunServer): Promise<Response> =>
+    (await handler(request, server)) ?? new Response(null, { status: 500 });
+}
+
 /** `GET /ws` */
-function upgrade(request: Request, server: Server<SocketData>): Response | undefined {
+function upgrade(request: Request, server: BunServer): Response | undefined {
   if (server.upgrade(request, { data: {} })) return undefined;
   const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
   return problem(new Refusal("BAD_REQUEST", detail, { status: 426 }), { upgrade: "websocket", connection: "upgrade" });
-}
-
-/** Any other path. */
-export function notFound(request: Request): Response {
-  const { pathname } = new URL(request.url);
-  return problem(new Refusal("BAD_REQUEST", `There is nothing at ${pathname}`, { status: 404 }));
 }

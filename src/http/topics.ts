@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import { createTopicBody } from "../protocol/http.ts";
 import { readJson } from "./body.ts";
+import { topicOf } from "./topic-path.ts";
 
 type Deps = { broker: Broker; maxMessageBytes: number };
 
@@ -25,7 +26,8 @@ export function listTopics({ broker }: Pick<Deps, "broker">) {
 
 /** `DELETE /topics/{name}` */
 export function deleteTopic({ broker }: Pick<Deps, "broker">) {
-  return ({ params: { name } }: { params: { name: string } }): Response => {
+  return (request: Request): Response => {
+    const name = topicOf(request);
     broker.deleteTopic(name);
     return Response.json({ status: "deleted", topic: name });
   };

@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 const LEVELS = { debug: 10, info: 20, warn: 30, error: 40 } as const;
 
 export type Level = keyof typeof LEVELS;
@@ -44,10 +46,10 @@ export class Logger {
 }
 
 function printable(value: unknown): unknown {
-  return value instanceof Error ? (value.stack ?? value.message) : value;
+  return value instanceof Error ? inspect(value) : value;
 }
 
 function asText([key, value]: readonly [string, unknown]): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return /[\s"]/.test(text) ? `${key}=${JSON.stringify(text)}` : `${key}=${text}`;
+  return /[\s"\p{Cc}]/u.test(text) ? `${key}=${JSON.stringify(text)}` : `${key}=${text}`;
 }
