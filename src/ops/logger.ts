@@ -1,5 +1,3 @@
-import { inspect } from "node:util";
-
 const LEVELS = { debug: 10, info: 20, warn: 30, error: 40 } as const;
 
 export type Level = keyof typeof LEVELS;
@@ -46,7 +44,9 @@ export class Logger {
 }
 
 function printable(value: unknown): unknown {
-  return value instanceof Error ? inspect(value) : value;
+  if (!(value instanceof Error)) return value;
+  const own = value.stack ?? value.message;
+  return value.cause === undefined ? own : `${own}\nCaused by: ${printable(value.cause)}`;
 }
 
 function asText([key, value]: readonly [string, unknown]): string {
