@@ -28,6 +28,8 @@ function serve(config: Config): number | undefined {
     return EXIT.failed;
   }
   log.info(`listening on ${server.url}`, { version, host: config.host, port: server.port, pid: process.pid });
+  // Whoever read the log may be gone; that is no reason to stop serving.
+  process.stdout.on("error", () => {});
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
@@ -50,6 +52,7 @@ function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const code = "code" in cause ? cause.code : undefined;
   if (code === "EADDRINUSE") return "the port is in use; choose another with --port or PORT";
+  if (code === "EADDRNOTAVAIL" || code === "EINVAL") return "HOST is not an address of this machine";
   if (code === "EACCES") return "not permitted; choose a port above 1023";
   return cause.message;
 }

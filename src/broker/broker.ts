@@ -125,7 +125,7 @@ export class Broker {
     const current = topic.subscriptions.get(clientId);
     const subscription = current?.holder === connection ? current : this.#begin(topic, clientId, connection, current);
     if (lastN > 0) subscription.replay(lastN);
-    if (subscription.pending) this.#enqueue(subscription);
+    if (subscription.pending && this.#enqueue(subscription)) this.#ports.wake();
     return topic;
   }
 
@@ -167,12 +167,12 @@ export class Broker {
     if (this.#memory.over) this.#memory.trim();
   }
 
-  /** A blocked one waits for its drain instead. */
-  #enqueue(subscription: Subscription): void {
+  /** Puts it in line for the next flush; a blocked one waits for its drain instead. */
+  #enqueue(subscription: Subscription): boolean {
     const { holder } = subscription;
-    if (holder.outlet.blocked || !holder.enqueue(subscription)) return;
-    this.#ready.push(holder);
-    this.#ports.wake();
+    if (holder.outlet.blocked) return false;
+    if (holder.enqueue(subscription)) this.#ready.push(holder);
+    return true;
   }
 
   #begin(topic: Topic, clientId: string, connection: Connection, current: Subscription | undefined): Subscription {

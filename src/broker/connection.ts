@@ -15,11 +15,6 @@ export class Connection implements Holder, Batch {
     this.outlet = outlet;
   }
 
-  /** Whether everything that was published to it went out. */
-  get caughtUp(): boolean {
-    return !this.subscriptions.some((subscription) => subscription.pending);
-  }
-
   enqueue(subscription: Subscription): boolean {
     if (subscription.enqueued) return false;
     subscription.enqueued = true;

@@ -50,10 +50,10 @@ export class HistoryMemory {
     let bytes = 0;
     for (let seq = first; seq <= last; seq++) {
       const text = log.at(seq);
-      texts.push(text);
       bytes += sizeOf(text);
+      if (this.#held + bytes > this.#limit / 2) return undefined;
+      texts.push(text);
     }
-    if (this.#held + bytes > this.#limit / 2) return undefined;
     this.#held += bytes;
     return { first, texts, bytes };
   }

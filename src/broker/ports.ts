@@ -14,7 +14,7 @@ export const BATCH_BYTES = 64 * 1024;
  * One client's connection, as the broker sees it. A transport fulfils it and owes this:
  *
  * - `blocked` turns true as soon as the socket leaves sent bytes waiting, and the transport calls
- *   `Broker.drained` once none wait any more;
+ *   `Connection.drained` once none wait any more;
  * - everything sent during `batch` leaves in the order it was sent, in one system call where the socket takes it;
  * - nothing here throws, also when the socket is gone already.
  */

@@ -87,14 +87,12 @@ export class Subscription {
     this.#release();
     this.#cursor = from;
     this.#replayEnd = log.newest;
-    this.#dropEnd = 0;
     if (outlet.blocked) this.hold();
   }
 
   /** Lets the oldest queued events beyond the limit go. To be called when a connection that was blocked is no more. */
   settle(): void {
-    const end = this.feed.log.newest - this.feed.queueLimit;
-    if (end > this.#cursor && end > this.#replayEnd && end > this.#dropEnd) this.#dropEnd = end;
+    this.#dropEnd = Math.max(this.#dropEnd, this.feed.log.newest - this.feed.queueLimit);
   }
 
   /** Sends until about `budget` code units went out, the outlet blocks, or nothing is left. Returns the budget left. */

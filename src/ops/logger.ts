@@ -45,7 +45,7 @@ export class Logger {
 
 function printable(value: unknown): unknown {
   if (!(value instanceof Error)) return value;
-  const own = value.stack ?? value.message;
+  const own = value.stack || `${value.name}: ${value.message}`;
   return value.cause === undefined ? own : `${own}\nCaused by: ${printable(value.cause)}`;
 }
 

@@ -9,11 +9,7 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
-/**
- * Called for each member of an object: `at` is where its value starts.
- *
- * Returns where the value ends if it found out on the way, or 0 to have it skipped.
- */
+/** Called for each member of an object: `at` is where its value starts. Returns where it ends. */
 type Visit = (key: string, at: number) => number;
 
 /**
@@ -26,7 +22,7 @@ export function eachMember(text: string, at: number, visit: Visit): number {
   while (text.charCodeAt(i) !== CLOSE_BRACE) {
     const keyEnd = skipString(text, i);
     const value = skipSpace(text, skipSpace(text, keyEnd) + 1);
-    const end = visit(keyAt(text, i, keyEnd), value) || skipValue(text, value);
+    const end = visit(keyAt(text, i, keyEnd), value);
     i = skipSpace(text, end);
     if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1);
   }

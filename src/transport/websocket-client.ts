@@ -9,6 +9,12 @@ import type { RawJson } from "../protocol/json-text.ts";
 /** Answers that a client may leave unread, in UTF-16 code units, before nothing more is read from it. */
 export const MAX_UNREAD_ANSWERS = 64 * 1024;
 
+/** Bytes of frames that may still come from a client that is not listened to: twice what Bun reads at a time. */
+const MAX_READ_WHILE_PAUSED = 1024 * 1024;
+
+/** The least that a client's frame takes beside its payload (RFC 6455 §5.2). */
+const FRAME_OVERHEAD_BYTES = 6;
+
 /** What `ServerWebSocket.send` returns for a frame that waits in user space, the kernel having taken no more. */
 const ENQUEUED = -1;
 
@@ -24,6 +30,7 @@ export class WebSocketClient implements Outlet {
   readonly #socket: ServerWebSocket<unknown>;
   readonly #clock: Clock;
   #unread = 0;
+  #readWhilePaused = 0;
 
   constructor(socket: ServerWebSocket<unknown>, clock: Clock, connect: (outlet: Outlet) => Connection) {
     this.#socket = socket;
@@ -56,7 +63,28 @@ export class WebSocketClient implements Outlet {
     this.#sent(status);
     if (status !== ENQUEUED) return;
     this.#unread += text.length;
-    if (this.#unread > MAX_UNREAD_ANSWERS && !this.#socket.isPaused) this.#socket.pause();
+    if (this.#unread > MAX_UNREAD_ANSWERS) this.#pause();
+  }
+
+  /** Takes note of a ping frame, which Bun has answered by itself. */
+  pinged(): void {
+    const unread = this.#socket.getBufferedAmount();
+    if (unread > 0) this.blocked = true;
+    if (unread > MAX_UNREAD_ANSWERS) this.#pause();
+  }
+
+  /**
+   * Takes note of a frame of `length`, and returns whether to handle it.
+   *
+   * More than what was read before the pause comes only once the peer has hung up, when Bun reads all that is left at
+   * once: a flood that nobody waits for the answers of.
+   */
+  accepts(length: number): boolean {
+    if (!this.#socket.isPaused) return true;
+    this.#readWhilePaused += length + FRAME_OVERHEAD_BYTES;
+    if (this.#readWhilePaused <= MAX_READ_WHILE_PAUSED) return true;
+    this.#socket.terminate();
+    return false;
   }
 
   /** Takes note that the kernel has taken some of what waited. Returns whether the client was blocked and is no more. */
@@ -64,8 +92,13 @@ export class WebSocketClient implements Outlet {
     if (!this.blocked || this.#socket.getBufferedAmount() > 0) return false;
     this.blocked = false;
     this.#unread = 0;
+    this.#readWhilePaused = 0;
     if (this.#socket.isPaused) this.#socket.resume();
     return true;
+  }
+
+  #pause(): void {
+    if (!this.#socket.isPaused) this.#socket.pause();
   }
 
   ping(): void {

@@ -50,7 +50,10 @@ export class WebSocketTransport {
       open: (socket) => this.#open(socket),
       message: (socket, message) => this.#message(socket, message),
       drain: (socket) => this.#drain(socket),
-      ping: (socket) => this.#alive(socket),
+      ping: (socket) => {
+        this.#alive(socket);
+        socket.data.client?.pinged();
+      },
       pong: (socket) => this.#alive(socket),
       close: (socket) => this.#close(socket),
       error: (cause) => this.#deps.log.error("fault in a WebSocket handler", { cause }),
@@ -65,7 +68,7 @@ export class WebSocketTransport {
   async stop(graceMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#stopping = resolve;
-    for (const client of [...this.clients]) this.#retireIfCaughtUp(client);
+    for (const client of [...this.clients]) if (!client.blocked) this.#retire(client);
     if (this.clients.size === 0) return;
     const timer = setTimeout(() => {
       for (const client of [...this.clients]) this.#retire(client);
@@ -92,7 +95,7 @@ export class WebSocketTransport {
 
   #message(socket: Socket, message: string | Buffer): void {
     const { client } = socket.data;
-    if (client === undefined) return;
+    if (client === undefined || !client.accepts(message.length)) return;
     client.seen = this.#deps.heartbeat.beat;
     if (typeof message !== "string") {
       this.#refuse(client, new Refusal("BAD_REQUEST", "A frame must be JSON text, not binary"), undefined);
@@ -154,7 +157,7 @@ export class WebSocketTransport {
     client.seen = this.#deps.heartbeat.beat;
     if (!client.unblock()) return;
     client.connection.drained();
-    if (this.#stopping !== undefined) this.#retireIfCaughtUp(client);
+    if (this.#stopping !== undefined && !client.blocked) this.#retire(client);
   }
 
   #alive(socket: Socket): void {
@@ -167,10 +170,6 @@ export class WebSocketTransport {
     this.clients.delete(client);
     this.#deps.broker.disconnect(client.connection);
     if (this.clients.size === 0) this.#stopping?.();
-  }
-
-  #retireIfCaughtUp(client: WebSocketClient): void {
-    if (!client.blocked && client.connection.caughtUp) this.#retire(client);
   }
 
   #retire(client: WebSocketClient): void {

@@ -90,6 +90,9 @@ test("Broker wakes its pump for a publish or a replay, and not for a subscriptio
   expect(wakes()).toBe(0);
   publish("t", 1);
   expect(wakes()).toBe(1);
+  broker.flush();
+  broker.subscribe(connection, "t", "again", 1);
+  expect(wakes()).toBe(2);
 });
 
 test("Broker keeps history within its memory, and says what a subscriber lost by that", () => {

@@ -98,3 +98,15 @@ test("a client killed in the middle of a frame is gone from the counts", async (
   const subscribers = async () => (await fetch(`${server.url}/topics`)).text();
   while (!(await subscribers()).includes('"subscribers":0')) await client.settle();
 });
+
+test("the executable goes on when nobody reads its log any more, and still says goodbye", async () => {
+  await using server = await startBinary({ LOG_LEVEL: "debug" });
+  await server.process.stdout.cancel();
+  await createTopic(server, "t");
+  const client = await Client.connect(server);
+  await client.subscribe("t", "me");
+  server.process.kill("SIGTERM");
+  expect(await client.next()).toMatchObject({ msg: "topic_deleted" });
+  expect(await client.next()).toMatchObject({ msg: "server_shutdown" });
+  expect(await server.process.exited).toBe(0);
+});

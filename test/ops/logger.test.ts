@@ -82,7 +82,7 @@ describe("an error among the facts", () => {
   test("is printed by its message where it has no stack", () => {
     const cause = failing();
     delete cause.stack;
-    expect(jsonOf("failed", { cause })["cause"]).toBe("cannot do this");
+    expect(jsonOf("failed", { cause })["cause"]).toBe("RangeError: cannot do this");
   });
 
   test("may be anything that was thrown", () => {

@@ -62,6 +62,7 @@ async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
     if (done) throw new Error(`The server ended before it listened: ${text}`);
     text += decoder.decode(value, { stream: true });
   }
+  reader.releaseLock();
   return text.slice(0, text.indexOf("\n"));
 }
 

@@ -1,0 +1,82 @@
+import { expect, test } from "bun:test";
+import { connect } from "node:net";
+import { Broker } from "../../src/broker/broker.ts";
+import { Clock } from "../../src/ops/clock.ts";
+import { Logger } from "../../src/ops/logger.ts";
+import { Heartbeat } from "../../src/transport/heartbeat.ts";
+import { Pump } from "../../src/transport/pump.ts";
+import { WebSocketTransport } from "../../src/transport/websocket.ts";
+import { Client } from "../support/client.ts";
+import { startTestServer } from "../support/server.ts";
+
+function logger() {
+  const lines: string[] = [];
+  return { lines, log: new Logger("warn", "text", (line) => void lines.push(line)) };
+}
+
+test("a fault of ours is logged with its cause, answered INTERNAL without it, and the connection lives", async () => {
+  const { lines, log } = logger();
+  const clock = new Clock();
+  class Faulty extends Broker {
+    override publish(): never {
+      throw new Error("the secret cause");
+    }
+  }
+  const limits = {
+    maxHistory: 1,
+    maxSubscriberQueue: 1,
+    maxTopics: 1,
+    maxSubscriptionsPerConnection: 1,
+    historyMemoryBytes: 1000,
+    autoCreateTopics: true,
+  };
+  const broker = new Faulty(limits, { wake: () => {}, makeEpoch: () => "e" });
+  const heartbeat = new Heartbeat(0, clock, log);
+  const sockets = new WebSocketTransport({ broker, heartbeat, clock, log, maxConnections: 9, maxMessageBytes: 9999 });
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, bun) => (bun.upgrade(request, { data: {} }) ? undefined : new Response()),
+    websocket: sockets.handler(),
+  });
+  await using client = await Client.connect({ wsUrl: `ws://127.0.0.1:${server.port}/` });
+  const message = { id: "a1b2c3d4-e5f6-7890-1234-567890abcdef", payload: 1 };
+  const answer = await client.ask({ type: "publish", topic: "t", message, request_id: 1 });
+  expect(answer).toMatchObject({ type: "error", request_id: 1, error: { code: "INTERNAL" } });
+  expect(JSON.stringify(answer)).not.toContain("secret");
+  expect(lines.join()).toContain("the secret cause");
+  expect(await client.ask({ type: "ping" })).toMatchObject({ type: "pong" });
+  await server.stop(true);
+});
+
+test("Pump goes on after a flush that failed, and logs why", async () => {
+  const { lines, log } = logger();
+  const flushed = Promise.withResolvers<void>();
+  let runs = 0;
+  const pump = new Pump(
+    () => {
+      runs++;
+      if (runs === 1) throw new Error("the cause");
+      flushed.resolve();
+    },
+    0,
+    log,
+  );
+  pump.wake();
+  pump.wake();
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  expect(runs).toBe(1);
+  pump.wake();
+  await flushed.promise;
+  expect(lines.join()).toContain("the cause");
+});
+
+test("a body that its sender breaks off is not logged as a fault of ours", async () => {
+  await using server = startTestServer();
+  const socket = connect(server.port, "127.0.0.1");
+  socket.write("POST /topics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc", () => socket.destroy());
+  await new Promise((resolve) => socket.on("close", resolve));
+  await using client = await Client.connect(server);
+  for (let i = 0; i < 20; i++) await client.settle();
+  expect(server.lines).toEqual([]);
+});
