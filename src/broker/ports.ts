@@ -24,6 +24,8 @@ export interface Outlet {
   batch(batch: Batch): void;
   /** Sends an event; `text` is its frame. */
   event(text: string): void;
+  /** Sends events, about {@link BATCH_BYTES} of them at the most, as a batch of their own. */
+  burst(texts: readonly string[]): void;
   /** Sends a frame that is no event. It goes out whether or not the outlet is blocked. */
   notice(notice: Notice): void;
   /** Closes the connection, after what was sent already. */

@@ -64,6 +64,21 @@ export class Subscription {
     return this.#cursor < this.feed.log.newest;
   }
 
+  /**
+   * Sends `bursts`, the events after `last` up to the newest, as far as the outlet takes them, if they are just what it
+   * waits for and its connection has nothing else to send. Returns whether they were.
+   */
+  takeBursts(last: number, bursts: readonly (readonly string[])[]): boolean {
+    const { outlet, subscriptions } = this.holder;
+    if (this.#cursor !== last || subscriptions.length !== 1) return false;
+    for (const burst of bursts) {
+      if (outlet.blocked) break;
+      this.#cursor += burst.length;
+      outlet.burst(burst);
+    }
+    return true;
+  }
+
   /** How many events were dropped since it began, reported or about to be. */
   get dropped(): number {
     return this.#dropped + Math.max(0, this.#dropEnd - Math.max(this.#cursor, this.#replayEnd));

@@ -1,4 +1,5 @@
 import type { RawJson } from "../protocol/json-text.ts";
+import { BATCH_BYTES } from "./ports.ts";
 import type { Feed, Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";
 
@@ -23,6 +24,24 @@ export class Topic implements Feed {
     this.queueLimit = limits.maxSubscriberQueue;
     this.#maxHistory = limits.maxHistory;
     this.log = new TopicLog(limits.maxHistory + limits.maxSubscriberQueue);
+  }
+
+  /** The events that no flush has seen yet, in batches. */
+  bursts(): string[][] {
+    let burst: string[] = [];
+    const bursts = [burst];
+    let size = 0;
+    for (let seq = this.flushed + 1; seq <= this.log.newest; seq++) {
+      const text = this.log.at(seq);
+      if (size > 0 && size + text.length > BATCH_BYTES) {
+        burst = [];
+        bursts.push(burst);
+        size = 0;
+      }
+      burst.push(text);
+      size += text.length;
+    }
+    return bursts;
   }
 
   get historyStart(): number {

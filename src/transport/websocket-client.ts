@@ -5,6 +5,7 @@ import type { Clock } from "../ops/clock.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeAnswer, encodeNotice, type Answer, type Notice } from "../protocol/encode.ts";
 import type { RawJson } from "../protocol/json-text.ts";
+import { HEARTBEAT_TOPIC, type Patient } from "./heartbeat.ts";
 
 /** Answers that a client may leave unread, in UTF-16 code units, before nothing more is read from it. */
 export const MAX_UNREAD_ANSWERS = 64 * 1024;
@@ -21,8 +22,13 @@ const ENQUEUED = -1;
 let corked: Batch | undefined;
 const writeCorked = () => corked?.write();
 
+let burst: readonly string[] = [];
+const sendBurst = (socket: ServerWebSocket<unknown>) => {
+  for (const text of burst) socket.sendText(text);
+};
+
 /** A WebSocket as an outlet: blocked as soon as the kernel takes no more, until everything was taken. */
-export class WebSocketClient implements Outlet {
+export class WebSocketClient implements Outlet, Patient {
   blocked = false;
   /** The heartbeat during which it last gave a sign of life. */
   seen = 0;
@@ -47,6 +53,17 @@ export class WebSocketClient implements Outlet {
 
   event(text: string): void {
     this.#sent(this.#socket.sendText(text));
+  }
+
+  burst(texts: readonly string[]): void {
+    const [first] = texts;
+    if (texts.length === 1 && first !== undefined) {
+      this.event(first);
+      return;
+    }
+    burst = texts;
+    this.#socket.cork(sendBurst);
+    if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
   }
 
   notice(notice: Notice): void {
@@ -99,6 +116,11 @@ export class WebSocketClient implements Outlet {
 
   #pause(): void {
     if (!this.#socket.isPaused) this.#socket.pause();
+  }
+
+  listen(on: boolean): void {
+    if (on) this.#socket.subscribe(HEARTBEAT_TOPIC);
+    else this.#socket.unsubscribe(HEARTBEAT_TOPIC);
   }
 
   ping(): void {

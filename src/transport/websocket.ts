@@ -6,7 +6,7 @@ import { CLOSE, limitExceeded, Refusal } from "../protocol/codes.ts";
 import { encodePublished } from "../protocol/encode.ts";
 import { decode, type ClientFrame } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/json-text.ts";
-import { HEARTBEAT_TOPIC, type Heartbeat } from "./heartbeat.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 import { WebSocketClient } from "./websocket-client.ts";
 
 /** What travels with a socket: its client, from the moment it is open. */
@@ -90,7 +90,6 @@ export class WebSocketTransport {
     socket.data.client = client;
     client.seen = heartbeat.beat;
     this.clients.add(client);
-    if (heartbeat.enabled) socket.subscribe(HEARTBEAT_TOPIC);
   }
 
   #message(socket: Socket, message: string | Buffer): void {

@@ -8,8 +8,6 @@ export class FakeOutlet implements Outlet {
   closed: Close | undefined;
   batches = 0;
   readonly sent: (string | Notice)[] = [];
-  onEvent: (text: string) => void = () => {};
-  onNotice: (notice: Notice) => void = () => {};
 
   get blocked(): boolean {
     return this.room <= 0;
@@ -24,12 +22,16 @@ export class FakeOutlet implements Outlet {
     if (this.blocked) throw new Error("An event was sent to a blocked outlet");
     this.room--;
     this.sent.push(text);
-    this.onEvent(text);
+  }
+
+  burst(texts: readonly string[]): void {
+    this.batches++;
+    for (const text of texts) this.sent.push(text);
+    this.room -= texts.length;
   }
 
   notice(notice: Notice): void {
     this.sent.push(notice);
-    this.onNotice(notice);
   }
 
   close(close: Close): void {
