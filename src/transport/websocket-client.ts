@@ -24,7 +24,8 @@ const writeCorked = () => corked?.write();
 
 let burst: readonly string[] = [];
 const sendBurst = (socket: ServerWebSocket<unknown>) => {
-  for (const text of burst) socket.sendText(text);
+  const texts = burst;
+  for (let i = 0; i < texts.length; i++) socket.sendText(texts[i] ?? "");
 };
 
 /** A WebSocket as an outlet: blocked as soon as the kernel takes no more, until everything was taken. */
