@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { z } from "zod";
+
+const rows = z.array(z.object({ workload: z.string(), ours: z.string(), other: z.string(), ratio: z.string() }));
+
+test("the benchmark runs, and measures both servers", async () => {
+  const command = [
+    "bun",
+    join(import.meta.dir, "run.ts"),
+    "--only",
+    "fanout-8,pairs-200",
+    "--pairs",
+    "1",
+    "--seconds",
+    "0.5",
+  ];
+  const bench = Bun.spawn([...command, "--json"], { stdout: "pipe", stderr: "pipe" });
+  const measured = rows.parse(JSON.parse(await new Response(bench.stdout).text()));
+  expect(measured.map(({ workload }) => workload)).toEqual(["fanout-8", "pairs-200"]);
+  for (const { ours, other, ratio } of measured) {
+    for (const figure of [ours, other, ratio]) expect(Number(figure)).toBeGreaterThan(0);
+  }
+  expect(await new Response(bench.stderr).text()).not.toContain("deliveries arrived");
+});
+
+test("the broker's own benchmark runs, and prints its three tables", async () => {
+  const bench = Bun.spawn(["bun", join(import.meta.dir, "broker.ts")], { stdout: "pipe" });
+  const printed = await new Response(bench.stdout).text();
+  expect(printed.match(/\| \d+ \|/g)).toHaveLength(9);
+});

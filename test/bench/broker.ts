@@ -1,0 +1,91 @@
+/**
+ * The broker alone, without sockets: does a publish cost the same whatever the number of subscribers, and a delivery the
+ * same however they are spread? `bun test/bench/broker.ts`
+ */
+import { Broker } from "../../src/broker/broker.ts";
+import type { Batch, Outlet } from "../../src/broker/ports.ts";
+
+/** Takes everything, and only counts it. */
+class Sink implements Outlet {
+  static taken = 0;
+  blocked = false;
+  batch(batch: Batch): void {
+    batch.write();
+  }
+  event(): void {
+    Sink.taken++;
+  }
+  burst(texts: readonly string[]): void {
+    Sink.taken += texts.length;
+  }
+  notice(): void {}
+  close(): void {}
+}
+
+function brokerWith(topics: number, subscribersEach: number): Broker {
+  const limits = {
+    maxHistory: 100,
+    maxSubscriberQueue: 50,
+    maxTopics: 1e6,
+    maxSubscriptionsPerConnection: 128,
+    historyMemoryBytes: 1e9,
+    autoCreateTopics: true,
+  };
+  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e" });
+  for (let topic = 0; topic < topics; topic++) {
+    for (let i = 0; i < subscribersEach; i++) broker.subscribe(broker.connect(new Sink()), `t${topic}`, `c${i}`, 0);
+  }
+  return broker;
+}
+
+const message = { id: "550e8400-e29b-41d4-a716-446655440000", payload: `"${"x".repeat(128)}"` };
+
+/** The publishes alone are timed; the flushes between them, which hand the events out, are not. */
+function appends(subscribers: number): number {
+  const broker = brokerWith(1, subscribers);
+  const perRound = 40;
+  const times: number[] = [];
+  for (let round = 0; round < 100; round++) {
+    const begun = Bun.nanoseconds();
+    for (let i = 0; i < perRound; i++) broker.publish("t0", message, "2026-11-21T22:53:00.000Z");
+    times.push((Bun.nanoseconds() - begun) / perRound);
+    broker.flush();
+  }
+  return typical(times.slice(10));
+}
+
+/** The flushes alone are timed; the publishes before them are the table above. */
+function deliveries(topics: number, subscribersEach: number): number {
+  const broker = brokerWith(topics, subscribersEach);
+  const times: number[] = [];
+  for (let round = 0; round < 60; round++) {
+    for (let topic = 0; topic < topics; topic++) broker.publish(`t${topic}`, message, "2026-11-21T22:53:00.000Z");
+    const begun = Bun.nanoseconds();
+    broker.flush();
+    times.push((Bun.nanoseconds() - begun) / (topics * subscribersEach));
+  }
+  return typical(times.slice(10));
+}
+
+/** The tenth percentile: what it costs while nothing else, such as a collection of garbage, runs in between. */
+const typical = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 10)] ?? Number.NaN;
+
+const table = (title: string, rows: [string, number][]) => {
+  console.log(`\n| ${title} | ns |\n| --- | --- |`);
+  for (const [what, ns] of rows) console.log(`| ${what} | ${ns.toFixed(0)} |`);
+};
+
+const sizes = [10, 1000, 100_000];
+table(
+  "append, subscribers of the topic",
+  sizes.map((subscribers) => [`${subscribers}`, appends(subscribers)]),
+);
+table(
+  "delivery, subscribers of one topic",
+  sizes.map((subscribers) => [`${subscribers}`, deliveries(1, subscribers)]),
+);
+table("delivery, 10000 subscribers on", [
+  ["1 topic", deliveries(1, 10_000)],
+  ["100 topics of 100", deliveries(100, 100)],
+  ["10000 topics of 1", deliveries(10_000, 1)],
+]);

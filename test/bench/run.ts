@@ -1,0 +1,109 @@
+/**
+ * Measures the compiled server beside a bare-Bun control that speaks the same frames, in alternation, and prints the ratio
+ * of their medians: `bun run bench [--only NAME,…] [--pairs N] [--seconds S] [--json]`.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { binary } from "../support/binary.ts";
+import { resultSchema, WORKLOADS, type Result } from "./workloads.ts";
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    pairs: { type: "string", default: "3" },
+    seconds: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
+});
+const names = values.only?.split(",") ?? Object.keys(WORKLOADS);
+const pairs = z.coerce.number().int().min(1).parse(values.pairs);
+const seconds = z.coerce.number().positive().optional().parse(values.seconds);
+
+type Target = { command: string[]; env: Record<string, string> };
+const startLine = z.object({ port: z.number() });
+
+/** Pins a command to a core, so that server and load do not take each other's; where there is no taskset it floats. */
+const taskset = Bun.which("taskset");
+const onCore = (core: number, command: string[]) =>
+  taskset === null ? command : [taskset, "-c", `${core}`, ...command];
+
+async function withServer<T>(target: Target, use: (server: { port: number; pid: number }) => Promise<T>): Promise<T> {
+  const server = Bun.spawn(onCore(0, target.command), {
+    env: { PATH: process.env["PATH"] ?? "", HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...target.env },
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  try {
+    const reader = server.stdout.getReader();
+    const { value } = await reader.read();
+    const { port } = startLine.parse(JSON.parse(new TextDecoder().decode(value)));
+    return await use({ port, pid: server.pid });
+  } finally {
+    server.kill("SIGKILL");
+    await server.exited;
+  }
+}
+
+async function measure(target: Target, load: object): Promise<Result> {
+  return withServer(target, async ({ port, pid }) => {
+    const given = JSON.stringify({
+      ...load,
+      port,
+      pid,
+      prefix: "bench",
+      ...(seconds === undefined ? {} : { seconds }),
+    });
+    const child = Bun.spawn(onCore(1, ["bun", join(import.meta.dir, "load.ts"), given]), { stdout: "pipe" });
+    const result = resultSchema.parse(JSON.parse(await new Response(child.stdout).text()));
+    if (result.delivered < result.expected) {
+      console.error(`  only ${result.delivered} of ${result.expected} deliveries arrived in time`);
+    }
+    return result;
+  });
+}
+
+const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+const round = (number: number) => (number >= 100 ? number.toFixed(0) : number.toFixed(2));
+
+const rows: Record<string, unknown>[] = [];
+for (const name of names) {
+  const workload = WORKLOADS[name];
+  if (workload === undefined)
+    throw new RangeError(`There is no workload ${name}: ${Object.keys(WORKLOADS).join(", ")}`);
+  const ours: Target = { command: [binary()], env: workload.env ?? {} };
+  const control: Target = { command: ["bun", join(import.meta.dir, "control.ts")], env: {} };
+  const other = workload.against === "defaults" ? { command: ours.command, env: {} } : control;
+  const measured: { ours: number[]; other: number[]; loadShare: number[] } = { ours: [], other: [], loadShare: [] };
+  for (let pair = 1; pair <= pairs; pair++) {
+    console.error(`${name} ${pair}/${pairs} …`);
+    const mine = await measure(ours, workload.load);
+    const theirs = await measure(other, { ...workload.load, ...workload.otherLoad });
+    measured.ours.push(workload.figure(mine));
+    measured.other.push(workload.figure(theirs));
+    measured.loadShare.push((100 * mine.loadCpu) / mine.seconds);
+  }
+  const ratios = measured.ours.map((figure, i) => figure / (measured.other[i] ?? Number.NaN));
+  rows.push({
+    workload: name,
+    ours: round(median(measured.ours)),
+    other: round(median(measured.other)),
+    unit: workload.unit,
+    ratio: median(ratios).toFixed(2),
+    spread: `${Math.min(...ratios).toFixed(2)} … ${Math.max(...ratios).toFixed(2)}`,
+    "load's own core": `${median(measured.loadShare).toFixed(0)} %`,
+    what: workload.what,
+  });
+}
+
+if (values.json) console.log(JSON.stringify(rows, null, 2));
+else {
+  const columns = Object.keys(rows[0] ?? {});
+  console.log(`| ${columns.join(" | ")} |\n|${columns.map(() => " --- ").join("|")}|`);
+  for (const row of rows) console.log(`| ${columns.map((column) => String(row[column])).join(" | ")} |`);
+  console.log(
+    "\nThe figure is the server's own, all its threads; smaller is better, a ratio below 1 better than the other. Read the " +
+      "ratios: absolute figures move with the machine. What this cannot tell: where the load's own core is at 100 %, the load " +
+      "is what limits the rate, and latency contains the load's own.",
+  );
+}
