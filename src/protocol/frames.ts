@@ -59,7 +59,8 @@ export function decode(text: string): Decoded {
 
   const given: { type?: unknown; topic?: unknown; request_id?: unknown } = value;
   const { type } = given;
-  const requestId = requestIdOf(text, given.request_id);
+  const plain = !text.includes("\\");
+  const requestId = requestIdOf(text, plain, given.request_id);
   const problem = (words: string): Decoded => ({ ok: false, problem: words, requestId, topic: nameOf(given.topic) });
   if (requestId === undefined && given.request_id !== undefined && given.request_id !== null) {
     return problem(`'request_id' must be a string or a number, not ${describe(given.request_id)}`);
@@ -73,7 +74,11 @@ export function decode(text: string): Decoded {
       const read = FRAMES.publish.safeParse(value);
       if (!read.success) return problem(firstProblem(read.error));
       const { topic: name, message: sent } = read.data;
-      return { ok: true, frame: { type, topic: name, message: { id: sent.id, payload: payloadOf(text) } }, requestId };
+      return {
+        ok: true,
+        frame: { type, topic: name, message: { id: sent.id, payload: payloadOf(text, plain) } },
+        requestId,
+      };
     }
     case "subscribe":
     case "unsubscribe":
@@ -125,10 +130,9 @@ function nameOf(given: unknown): string | undefined {
 }
 
 /** The `request_id` as it was written; undefined where there is none, or none that can be one. */
-function requestIdOf(text: string, id: unknown): RawJson | undefined {
+function requestIdOf(text: string, plain: boolean, id: unknown): RawJson | undefined {
+  if (typeof id === "string" && plain) return `"${id}"`;
   if (typeof id !== "string" && typeof id !== "number") return undefined;
-  const quick = soleMember(text, '"request_id"');
-  if (quick !== undefined) return quick;
   let raw: RawJson | undefined;
   eachMember(text, skipSpace(text, 0), (key, start) => {
     const end = skipValue(text, start);
@@ -138,13 +142,22 @@ function requestIdOf(text: string, id: unknown): RawJson | undefined {
   return raw;
 }
 
+const PAYLOAD_KEY = '"payload"';
+
 /**
  * The text of `message.payload` in a frame that is known to have one. Where a key is repeated the last one counts, as it
  * does for `JSON.parse`.
+ *
+ * @param plain whether no character of the text is escaped
  */
-function payloadOf(text: string): RawJson {
-  const quick = soleMember(text, '"payload"');
-  if (quick !== undefined) return quick;
+function payloadOf(text: string, plain: boolean): RawJson {
+  // In plain text a quoted word that stands there once is the key that is known to be there: no need to read what is
+  // before it, which halves the time to decode a small frame.
+  const at = text.indexOf(PAYLOAD_KEY);
+  if (plain && text.indexOf(PAYLOAD_KEY, at + 1) < 0) {
+    const start = skipSpace(text, skipSpace(text, at + PAYLOAD_KEY.length) + 1);
+    return text.slice(start, skipValue(text, start));
+  }
   let payload: RawJson = "";
   const inMessage = (key: string, start: number): number => {
     const end = skipValue(text, start);
@@ -156,16 +169,4 @@ function payloadOf(text: string): RawJson {
     return isMessage ? eachMember(text, start, inMessage) : skipValue(text, start);
   });
   return payload;
-}
-
-/**
- * The value's text of a key that the frame is known to have, where that can be told without reading what is before it:
- * in text without escapes, a quoted word that stands there once is that key. Halves the time to decode a small frame,
- * 1.9 to 1.0 µs.
- */
-function soleMember(text: string, quotedKey: string): RawJson | undefined {
-  const at = text.indexOf(quotedKey);
-  if (text.indexOf(quotedKey, at + 1) >= 0 || text.includes("\\")) return undefined;
-  const start = skipSpace(text, skipSpace(text, at + quotedKey.length) + 1);
-  return text.slice(start, skipValue(text, start));
 }
