@@ -1,10 +1,10 @@
 import { CLOSE, limitExceeded, Refusal, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent } from "../protocol/encode.ts";
-import type { Message } from "../protocol/frames.ts";
+import { encodeEvent, type Replay } from "../protocol/encode.ts";
+import type { Message, Overflow } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
 import { HistoryMemory } from "./history-memory.ts";
 import type { Outlet } from "./ports.ts";
-import { Subscription, type Holder } from "./subscription.ts";
+import { Subscription, type Holder, type Queue } from "./subscription.ts";
 import { Topic } from "./topic.ts";
 
 export type BrokerLimits = {
@@ -26,6 +26,33 @@ export type BrokerPorts = {
   /** A short random string, for the epoch of a topic. */
   makeEpoch(): string;
 };
+
+/** What a subscriber may ask for besides what is published from now on. */
+export type Asked = {
+  /** Replay of so many of the newest messages in history. */
+  lastN?: number | undefined;
+  /** Replay of everything after this position. */
+  since?: { epoch: string; seq: number } | undefined;
+  /** How many messages may wait for it. */
+  queue?: number | undefined;
+  overflow?: Overflow | undefined;
+};
+
+export type Subscribed = { topic: Topic; replay: Replay };
+
+/** The `seq` that a replay starts after, if one was asked for, and what is to be said of it. */
+function startOf(topic: Topic, { lastN = 0, since }: Asked): { after?: number; outcome?: Omit<Replay, "replay"> } {
+  const { historyStart, log, epoch } = topic;
+  if (since === undefined) return lastN === 0 ? {} : { after: Math.max(log.newest - lastN, historyStart) };
+  if (since.epoch !== epoch) return { after: historyStart, outcome: { recovered: false } };
+  if (since.seq > log.newest) {
+    const message = `'since.seq' is ${since.seq}, and the newest in this epoch is ${log.newest}`;
+    throw new Refusal("BAD_REQUEST", message, { topic: topic.name });
+  }
+  if (since.seq >= historyStart) return { after: since.seq, outcome: { recovered: true } };
+  const missed = { first_seq: since.seq + 1, last_seq: historyStart };
+  return { after: historyStart, outcome: { recovered: false, missed } };
+}
 
 /**
  * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
@@ -93,7 +120,7 @@ export class Broker {
   }
 
   connect(outlet: Outlet): Connection {
-    return new Connection(outlet);
+    return new Connection(outlet, this.#disconnect);
   }
 
   /** Ends what the connection was subscribed to; its client is gone and is told nothing. */
@@ -117,16 +144,20 @@ export class Broker {
   /**
    * Subscribes the connection as `clientId`, taking the id over from another that holds it.
    *
-   * The events follow with the next flush, so that whoever calls can acknowledge first: the newest `lastN` of history,
+   * The events follow with the next flush, so that whoever calls can acknowledge first: the replay that was asked for,
    * then what is published from now on.
    */
-  subscribe(connection: Connection, name: string, clientId: string, lastN: number): Topic {
+  subscribe(connection: Connection, name: string, clientId: string, asked: Asked = {}): Subscribed {
     const topic = this.#topicInUse(name);
+    const start = startOf(topic, asked);
+    const queue = this.#queueOf(topic, asked);
     const current = topic.subscriptions.get(clientId);
-    const subscription = current?.holder === connection ? current : this.#begin(topic, clientId, connection, current);
-    if (lastN > 0) subscription.replay(lastN);
+    const own = current?.holder === connection ? current : undefined;
+    const subscription = own ?? this.#begin(topic, clientId, connection, queue, current);
+    if (asked.queue !== undefined || asked.overflow !== undefined) subscription.queue = queue;
+    const count = start.after === undefined ? 0 : subscription.replay(start.after);
     if (subscription.pending && this.#enqueue(subscription)) this.#ports.wake();
-    return topic;
+    return { topic, replay: { replay: count, ...start.outcome } };
   }
 
   /** Ends the subscription, if the connection holds one under that id. */
@@ -165,6 +196,7 @@ export class Broker {
       // in line, halves what the broker adds to the cost of the system call: 0.45 to 0.2 µs.
       for (const subscription of topic.subscriptions.values()) {
         if (!subscription.takeBursts(flushed, bursts)) this.#enqueue(subscription);
+        if (subscription.holder.outlet.blocked && subscription.tooSlow) this.#disconnect(subscription);
       }
     }
     const ready = this.#ready;
@@ -172,6 +204,14 @@ export class Broker {
     for (const holder of ready) holder.fill();
     if (this.#memory.over) this.#memory.trim();
   }
+
+  /** Ends a subscription that is too slow for what it asked for: it is told what it was not sent. */
+  readonly #disconnect = (subscription: Subscription): void => {
+    const { outlet } = subscription.holder;
+    subscription.abandon(outlet);
+    this.#end(this.#topic(subscription.feed.name), subscription);
+    outlet.close(CLOSE.slowConsumer);
+  };
 
   /** Puts it in line for the next flush; a blocked one waits for its drain instead. */
   #enqueue(subscription: Subscription): boolean {
@@ -181,7 +221,13 @@ export class Broker {
     return true;
   }
 
-  #begin(topic: Topic, clientId: string, connection: Connection, current: Subscription | undefined): Subscription {
+  #begin(
+    topic: Topic,
+    clientId: string,
+    connection: Connection,
+    queue: Queue,
+    current: Subscription | undefined,
+  ): Subscription {
     const { maxSubscriptionsPerConnection: most } = this.#limits;
     if (connection.subscriptions.length >= most) {
       throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic: topic.name });
@@ -190,7 +236,7 @@ export class Broker {
       this.#end(topic, current);
       current.holder.outlet.notice({ type: "info", msg: "subscription_replaced", topic: topic.name });
     }
-    const subscription = new Subscription(topic, clientId, connection, this.#memory);
+    const subscription = new Subscription(topic, clientId, connection, queue, this.#memory);
     topic.subscriptions.set(clientId, subscription);
     connection.subscriptions.push(subscription);
     this.#subscriptions++;
@@ -201,6 +247,12 @@ export class Broker {
     topic.subscriptions.delete(subscription.clientId);
     this.#subscriptions--;
     subscription.holder.finish(subscription);
+  }
+
+  #queueOf(topic: Topic, { queue = topic.queueLimit, overflow = "drop_oldest" }: Asked): Queue {
+    if (queue <= topic.queueLimit) return { limit: queue, overflow };
+    const message = `'queue' is ${queue}, and MAX_SUBSCRIBER_QUEUE is ${topic.queueLimit}`;
+    throw new Refusal("LIMIT_EXCEEDED", message, { topic: topic.name });
   }
 
   #topic(name: string): Topic {

@@ -11,8 +11,12 @@ export class Connection implements Holder, Batch {
   readonly subscriptions: Subscription[] = [];
   readonly #line: Subscription[] = [];
 
-  constructor(outlet: Outlet) {
+  readonly #tooSlow: (subscription: Subscription) => void;
+
+  /** @param tooSlow called for a subscription that would rather be disconnected than lose what it now has queued */
+  constructor(outlet: Outlet, tooSlow: (subscription: Subscription) => void) {
     this.outlet = outlet;
+    this.#tooSlow = tooSlow;
   }
 
   enqueue(subscription: Subscription): boolean {
@@ -23,7 +27,10 @@ export class Connection implements Holder, Batch {
 
   fill(): void {
     while (this.#line.length > 0 && !this.outlet.blocked) this.outlet.batch(this);
-    for (const subscription of this.#line) subscription.hold();
+    for (const subscription of [...this.#line]) {
+      if (subscription.tooSlow) this.#tooSlow(subscription);
+      else subscription.hold();
+    }
   }
 
   /** One batch. For the outlet to call, through {@link fill}. */
@@ -40,7 +47,8 @@ export class Connection implements Holder, Batch {
 
   /** To be called when the outlet is blocked no more: what fell out of the queues is settled, the rest sent. */
   drained(): void {
-    for (const subscription of this.subscriptions) {
+    for (const subscription of [...this.subscriptions]) {
+      if (subscription.tooSlow) this.#tooSlow(subscription);
       subscription.settle();
       if (subscription.pending) this.enqueue(subscription);
     }

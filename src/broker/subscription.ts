@@ -1,4 +1,5 @@
 import { slowConsumer } from "../protocol/encode.ts";
+import type { Overflow } from "../protocol/frames.ts";
 import type { HeldReplay, HistoryMemory } from "./history-memory.ts";
 import type { Outlet } from "./ports.ts";
 import type { TopicLog } from "./topic-log.ts";
@@ -7,11 +8,14 @@ import type { TopicLog } from "./topic-log.ts";
 export interface Feed {
   readonly name: string;
   readonly log: TopicLog;
-  /** How many events may wait for one subscriber. */
-  readonly queueLimit: number;
-  /** The `seq` before the oldest event that a replay may start with. */
-  readonly historyStart: number;
 }
+
+/** How a subscriber wants to be treated when it is slow. */
+export type Queue = {
+  /** How many events may wait for it. */
+  limit: number;
+  overflow: Overflow;
+};
 
 /** The connection that holds a subscription. */
 export interface Holder {
@@ -31,7 +35,7 @@ export interface Holder {
  * A subscriber's queue: no events, only a cursor, the `seq` that it was last sent.
  *
  * What lies between the cursor and the newest event is queued. While its connection is blocked the queue is bounded:
- * beyond `queueLimit` the oldest fall out, and the hole that this leaves is reported, once and exactly, where it is.
+ * beyond its limit the oldest fall out, and the hole that this leaves is reported, once and exactly, where it is.
  * Events that were asked for as replay do not count, and are sent in full.
  *
  * | a publish            | costs it nothing |
@@ -43,6 +47,8 @@ export class Subscription {
   readonly holder: Holder;
   /** Whether the holder has it in line for the next fill. */
   enqueued = false;
+  /** May change while it lasts. */
+  queue: Queue;
   readonly #memory: HistoryMemory;
   #cursor: number;
   #replayEnd = 0;
@@ -51,10 +57,11 @@ export class Subscription {
   #held: HeldReplay | undefined;
 
   /** Starts with the events that are published from now on. */
-  constructor(feed: Feed, clientId: string, holder: Holder, memory: HistoryMemory) {
+  constructor(feed: Feed, clientId: string, holder: Holder, queue: Queue, memory: HistoryMemory) {
     this.feed = feed;
     this.clientId = clientId;
     this.holder = holder;
+    this.queue = queue;
     this.#memory = memory;
     this.#cursor = feed.log.newest;
   }
@@ -85,17 +92,16 @@ export class Subscription {
   }
 
   /**
-   * Asks for the newest `lastN` events that history holds, once more where they were sent before.
+   * Asks for the events after `start`, once more where they were sent before. Returns how many there are.
    *
    * What waits is sent first, or stays queued where the outlet is blocked. What this leaves out all the same, of an
    * earlier replay or a hole, is reported right away.
    */
-  replay(lastN: number): void {
-    const { log, historyStart } = this.feed;
+  replay(start: number): number {
+    const { log } = this.feed;
     const { outlet } = this.holder;
     this.holder.send(this);
-    const start = Math.max(log.newest - lastN, historyStart);
-    if (start >= log.newest) return;
+    if (start >= log.newest) return 0;
     if (outlet.blocked) this.settle();
     const from = Math.min(start, Math.max(this.#cursor, this.#replayEnd, this.#dropEnd));
     if (from > this.#cursor) this.#report(outlet, from);
@@ -103,11 +109,22 @@ export class Subscription {
     this.#cursor = from;
     this.#replayEnd = log.newest;
     if (outlet.blocked) this.hold();
+    return log.newest - from;
   }
 
-  /** Lets the oldest queued events beyond the limit go. To be called when a connection that was blocked is no more. */
+  /** Whether, its connection being blocked, it is to be disconnected: more is queued than may be, and it asked for that. */
+  get tooSlow(): boolean {
+    return this.queue.overflow === "disconnect" && this.#overflows;
+  }
+
+  /**
+   * Lets the oldest queued events beyond the limit go, or all but the newest where only that is wanted. To be called
+   * when a connection that was blocked is no more.
+   */
   settle(): void {
-    this.#dropEnd = Math.max(this.#dropEnd, this.feed.log.newest - this.feed.queueLimit);
+    if (!this.#overflows || this.queue.overflow === "disconnect") return;
+    const kept = this.queue.overflow === "latest" ? 1 : this.queue.limit;
+    this.#dropEnd = Math.max(this.#dropEnd, this.feed.log.newest - kept);
   }
 
   /** Sends until about `budget` code units went out, the outlet blocks, or nothing is left. Returns the budget left. */
@@ -149,9 +166,15 @@ export class Subscription {
     this.#release();
   }
 
+  /** Whether more is queued than may be. Replay does not count. */
+  get #overflows(): boolean {
+    return this.feed.log.newest - Math.max(this.#cursor, this.#replayEnd) > this.queue.limit;
+  }
+
   /** Tells of the hole after the cursor, up to `last`, and moves past it. */
   #report(outlet: Outlet, last: number): void {
-    outlet.notice(slowConsumer(this.feed.name, this.#cursor + 1, last));
+    // Who wants the latest only has asked for holes: the jump in seq tells of them.
+    if (this.queue.overflow !== "latest") outlet.notice(slowConsumer(this.feed.name, this.#cursor + 1, last));
     this.#dropped += last - this.#cursor;
     this.#cursor = last;
   }

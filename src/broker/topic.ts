@@ -11,6 +11,7 @@ export class Topic implements Feed {
   /** Tells one life of the topic from another of the same name. */
   readonly epoch: string;
   readonly log: TopicLog;
+  /** How many events may wait for one subscriber, at the most. */
   readonly queueLimit: number;
   readonly subscriptions = new Map<string, Subscription>();
   /** The newest event at the last flush: what is newer was offered to nobody yet. */
@@ -44,6 +45,7 @@ export class Topic implements Feed {
     return bursts;
   }
 
+  /** The `seq` before the oldest event of history, which is where a replay may start. */
   get historyStart(): number {
     return Math.max(this.log.oldest - 1, this.log.newest - this.#maxHistory);
   }

@@ -18,6 +18,7 @@ export type ErrorCode = keyof typeof ERRORS;
 /** The ways in which the server itself closes a WebSocket (RFC 6455 §7.4; 4000 and up are ours). */
 export const CLOSE = {
   shuttingDown: { code: 1001, reason: "shutting down" },
+  slowConsumer: { code: 1013, reason: "slow consumer" },
   topicDeleted: { code: 4404, reason: "topic deleted" },
   noSignOfLife: { code: 4408, reason: "no sign of life" },
   limitExceeded: { code: 4429, reason: "limit exceeded" },

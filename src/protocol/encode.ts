@@ -11,8 +11,15 @@ export type Notice =
 /** Events that a subscriber was not sent and will not be: every `seq` from first to last. */
 export type Hole = { dropped: number; first_seq: number; last_seq: number };
 
+/**
+ * What a subscription begins with: `replay` events from history. Where a position was asked for it says whether all that
+ * came after it follows, and if not what is missing for good, as far as that can be told.
+ */
+export type Replay = { replay: number; recovered?: boolean; missed?: { first_seq: number; last_seq: number } };
+
 export type Answer =
-  | { type: "ack"; topic: string; status: "ok"; epoch?: string; seq?: number }
+  | { type: "ack"; topic: string; status: "ok" }
+  | ({ type: "ack"; topic: string; status: "ok"; epoch: string; seq: number } & Replay)
   | { type: "error"; topic?: string | undefined; error: { code: ErrorCode; message: string } }
   | { type: "pong" };
 

@@ -5,6 +5,20 @@ import { nameSchema } from "./names.ts";
 const topic = nameSchema("'topic'", "Missing 'topic'");
 const clientIdFor = (type: string) => nameSchema("'client_id'", `Missing 'client_id' for ${type}`);
 const lastN = "'last_n' must be an integer of 0 or more";
+const sinceSeq = "'since.seq' must be an integer of 0 or more";
+const queue = "'queue' must be an integer of 1 or more";
+
+/** What becomes of a subscriber whose queue is full. */
+export const OVERFLOWS = ["drop_oldest", "latest", "disconnect"] as const;
+export type Overflow = (typeof OVERFLOWS)[number];
+
+const since = z.object(
+  {
+    epoch: z.string("'since.epoch' must be a string"),
+    seq: z.int(sinceSeq).min(0, sinceSeq),
+  },
+  "'since' must be an object with epoch and seq",
+);
 
 const message = z.object(
   {
@@ -18,12 +32,17 @@ const message = z.object(
 );
 
 const FRAMES = {
-  subscribe: z.object({
-    type: z.literal("subscribe"),
-    topic,
-    client_id: clientIdFor("subscribe"),
-    last_n: z.int(lastN).min(0, lastN).nullish(),
-  }),
+  subscribe: z
+    .object({
+      type: z.literal("subscribe"),
+      topic,
+      client_id: clientIdFor("subscribe"),
+      last_n: z.int(lastN).min(0, lastN).nullish(),
+      since: since.nullish(),
+      queue: z.int(queue).min(1, queue).nullish(),
+      overflow: z.enum(OVERFLOWS, `'overflow' must be one of ${OVERFLOWS.join(", ")}`).nullish(),
+    })
+    .refine(({ last_n, since: from }) => last_n == null || from == null, "'since' and 'last_n' exclude each other"),
   unsubscribe: z.object({ type: z.literal("unsubscribe"), topic, client_id: clientIdFor("unsubscribe") }),
   publish: z.object({ type: z.literal("publish"), topic, message }),
   ping: z.object({ type: z.literal("ping") }),

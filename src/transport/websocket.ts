@@ -124,9 +124,15 @@ export class WebSocketTransport {
         break;
       }
       case "subscribe": {
-        const topic = broker.subscribe(connection, frame.topic, frame.client_id, frame.last_n ?? 0);
+        const asked = {
+          lastN: frame.last_n ?? undefined,
+          since: frame.since ?? undefined,
+          queue: frame.queue ?? undefined,
+          overflow: frame.overflow ?? undefined,
+        };
+        const { topic, replay } = broker.subscribe(connection, frame.topic, frame.client_id, asked);
         const { name, epoch, log } = topic;
-        client.answer({ type: "ack", topic: name, status: "ok", epoch, seq: log.newest }, requestId);
+        client.answer({ type: "ack", topic: name, status: "ok", epoch, seq: log.newest, ...replay }, requestId);
         break;
       }
       case "unsubscribe":

@@ -33,7 +33,8 @@ function brokerWith(topics: number, subscribersEach: number): Broker {
   };
   const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e" });
   for (let topic = 0; topic < topics; topic++) {
-    for (let i = 0; i < subscribersEach; i++) broker.subscribe(broker.connect(new Sink()), `t${topic}`, `c${i}`, 0);
+    for (let i = 0; i < subscribersEach; i++)
+      broker.subscribe(broker.connect(new Sink()), `t${topic}`, `c${i}`, { lastN: 0 });
   }
   return broker;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
 import type { Connection } from "../../src/broker/connection.ts";
+import { OVERFLOWS, type Overflow } from "../../src/protocol/frames.ts";
 import { Refusal } from "../../src/protocol/codes.ts";
 import { slowConsumer, type Hole, type Notice } from "../../src/protocol/encode.ts";
 import { FakeOutlet } from "../support/outlet.ts";
@@ -12,6 +13,8 @@ const IDS = ["x", "y", "z", "w"];
 
 /** A subscriber as one would draw it on paper: lists, copied, nothing shared. */
 type NaiveSubscriber = {
+  limit: number;
+  overflow: Overflow;
   topic: NaiveTopic;
   id: string;
   client: Client;
@@ -74,7 +77,9 @@ class Comparison {
   #event(client: Client, text: string, ending: NaiveSubscriber | undefined): void {
     const { topic, seq, message } = JSON.parse(text);
     expect(message.payload).toBe(`${topic} ${seq}`);
-    const { replay, dropped, queue } = this.#subscriber(client, topic, ending);
+    const subscriber = this.#subscriber(client, topic, ending);
+    if (subscriber.overflow === "latest" && subscriber.replay.length === 0) subscriber.dropped = [];
+    const { replay, dropped, queue } = subscriber;
     const expected = replay.length > 0 ? replay.shift() : dropped.length > 0 ? "a hole first" : queue.shift();
     expect(seq).toBe(expected);
     this.delivered++;
@@ -85,7 +90,11 @@ class Comparison {
     const { replay, dropped, queue } = subscriber;
     const lost = range(first_seq, last_seq);
     const everything = [...replay, ...dropped, ...queue];
-    if (subscriber === ending && client.outlet.blocked && Bun.deepEquals(lost, everything)) {
+    expect(subscriber.overflow).not.toBe("latest");
+    const disconnected = subscriber.overflow === "disconnect" && client.outlet.closed?.code === 1013;
+    const mayEnd = disconnected || (subscriber === ending && client.outlet.blocked);
+    if (mayEnd && Bun.deepEquals(lost, everything)) {
+      if (disconnected) expect(queue.length).toBeGreaterThan(subscriber.limit);
       Object.assign(subscriber, { replay: [], dropped: [], queue: [] });
     } else {
       expect({ replay, lost }).toEqual({ replay: [], lost: dropped });
@@ -94,9 +103,12 @@ class Comparison {
     this.holes++;
   }
 
-  /** While its client is blocked, a queue over its limit loses its oldest. */
-  overflow(subscriber: NaiveSubscriber): void {
-    while (subscriber.queue.length > this.queueLimit) subscriber.dropped.push(subscriber.queue.shift() ?? 0);
+  /** Of a queue over its limit a client that was blocked has lost the oldest, or all but the newest. */
+  overflow({ queue, dropped, limit, overflow }: NaiveSubscriber): void {
+    if (overflow === "disconnect") return;
+    if (overflow === "latest" && dropped.length + queue.length > limit)
+      dropped.push(...queue.splice(0, queue.length - 1));
+    while (queue.length > limit) dropped.push(queue.shift() ?? 0);
   }
 
   step(): void {
@@ -114,6 +126,7 @@ class Comparison {
     else if (dice < 38) this.drain(client, random.pick([1, 5, Number.POSITIVE_INFINITY]));
     else if (dice < 50) this.flush();
     else for (let i = random.int(random.chance(0.1) ? 40 : 4); i >= 0; i--) this.publish(name);
+    for (const slow of [...this.clients]) if (slow.outlet.closed?.code === 1013) this.disconnect(slow);
     this.compareCounts();
   }
 
@@ -141,14 +154,17 @@ class Comparison {
     const own = current?.client === client;
     // One id for each client and topic, so that an event tells whose it is.
     if (client.mine.has(name) && !own) return;
-    const subscribe = () => void this.broker.subscribe(client.connection, name, id, lastN);
+    const limit = this.random.int(this.queueLimit) + 1;
+    const overflow = this.random.pick(OVERFLOWS);
+    const asked = own ? { lastN } : { lastN, queue: limit, overflow };
+    const subscribe = () => void this.broker.subscribe(client.connection, name, id, asked);
     if (topic === undefined) expect(refused(subscribe)).toBe("TOPIC_NOT_FOUND");
     else if (current !== undefined && own) this.resubscribe(current, lastN, subscribe);
     else {
       subscribe();
       if (current !== undefined) this.ended(current, [{ type: "info", msg: "subscription_replaced", topic: name }]);
       const replay = lastN === 0 ? [] : topic.history.slice(-lastN);
-      const subscriber = { topic, id, client, replay, dropped: [], queue: [] };
+      const subscriber = { topic, id, client, replay, dropped: [], queue: [], limit, overflow };
       topic.subscribers.set(id, subscriber);
       client.mine.set(name, subscriber);
     }
@@ -172,7 +188,8 @@ class Comparison {
     if (asked.length === 0) return expect(sent).toEqual([]);
     if (client.outlet.blocked) this.overflow(subscriber);
     const start = Math.min(asked[0] ?? 0, subscriber.queue[0] ?? topic.published + 1);
-    const left = [...subscriber.replay, ...subscriber.dropped, ...subscriber.queue].filter((seq) => seq < start);
+    const unsent = [...subscriber.replay, ...subscriber.dropped, ...subscriber.queue];
+    const left = subscriber.overflow === "latest" ? [] : unsent.filter((seq) => seq < start);
     expect(sent).toEqual(left.length === 0 ? [] : [slowConsumer(topic.name, left[0] ?? 0, left.at(-1) ?? 0)]);
     Object.assign(subscriber, { replay: range(start, topic.published), dropped: [], queue: [] });
   }
@@ -191,7 +208,9 @@ class Comparison {
     topic.subscribers.delete(subscriber.id);
     client.mine.delete(topic.name);
     expect(this.consume(client, subscriber)).toEqual(infos);
-    this.#nothingLeft(subscriber);
+    // Who wants the latest only is told of no hole.
+    const silent = subscriber.overflow === "latest" && client.outlet.blocked;
+    if (!silent) this.#nothingLeft(subscriber);
   }
 
   #nothingLeft({ replay, dropped, queue }: NaiveSubscriber): void {
@@ -219,7 +238,7 @@ class Comparison {
     topic.history = [...topic.history, seq].slice(this.maxHistory === 0 ? topic.published : -this.maxHistory);
     for (const subscriber of topic.subscribers.values()) {
       subscriber.queue.push(seq);
-      if (subscriber.client.outlet.blocked) this.overflow(subscriber);
+      if (subscriber.client.outlet.blocked && subscriber.overflow === "drop_oldest") this.overflow(subscriber);
     }
   }
 
@@ -244,8 +263,12 @@ class Comparison {
   /** A client whose outlet takes more has nothing left to get. */
   compareSent(client: Client): void {
     expect(this.consume(client)).toEqual([]);
-    if (client.outlet.blocked) return;
-    for (const subscriber of client.mine.values()) this.#nothingLeft(subscriber);
+    for (const subscriber of client.mine.values()) {
+      if (!client.outlet.blocked) this.#nothingLeft(subscriber);
+      else if (subscriber.overflow === "disconnect" && client.outlet.closed === undefined) {
+        expect(subscriber.queue.length).toBeLessThanOrEqual(subscriber.limit);
+      }
+    }
   }
 
   compareCounts(): void {

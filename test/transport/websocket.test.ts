@@ -210,3 +210,63 @@ test("a dead peer is closed for want of a sign of life, and one that answers is 
   expect(await alive.ask({ type: "ping", request_id: 1 })).toBeDefined();
   dead.cut();
 });
+
+test("a client that comes back with its position gets everything since, and is told so in the ack", async () => {
+  await using server = startTestServer({ MAX_HISTORY: "10" });
+  await createTopic(server, "t");
+  await using publisher = await Client.connect(server);
+  const subscribe = { type: "subscribe", topic: "t", client_id: "me" };
+  const first = await Client.connect(server);
+  const { epoch } = await first.ask(subscribe);
+  await publisher.publish("t", 1);
+  const { seq } = await first.next();
+  await first.close();
+  for (let i = 2; i <= 4; i++) await publisher.publish("t", i);
+
+  await using back = await Client.connect(server);
+  const ack = await back.ask({ ...subscribe, since: { epoch, seq } });
+  expect(ack).toMatchObject({ type: "ack", epoch: epoch ?? "", seq: 4, replay: 3, recovered: true });
+  expect((await back.take(3)).map((frame) => frame.seq)).toEqual([2, 3, 4]);
+
+  for (let i = 5; i <= 20; i++) await publisher.publish("t", i);
+  await back.take(16);
+  await using late = await Client.connect(server);
+  expect(await late.ask({ ...subscribe, client_id: "late", since: { epoch, seq } })).toMatchObject({
+    replay: 10,
+    recovered: false,
+    missed: { first_seq: 2, last_seq: 10 },
+  });
+});
+
+test("a topic created again under its name is another epoch: nothing of it passes for what was missed", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await using client = await Client.connect(server);
+  const { epoch } = await client.publish("t", "old");
+  await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+  await createTopic(server, "t");
+  await client.publish("t", "new");
+  const ack = await client.ask({ type: "subscribe", topic: "t", client_id: "me", since: { epoch, seq: 0 } });
+  expect(ack).toMatchObject({ replay: 1, recovered: false });
+  expect(ack.epoch).not.toBe(epoch);
+  expect(ack).not.toHaveProperty("missed");
+});
+
+for (const [asked, problem] of [
+  [{ since: { epoch: "e" } }, "'since.seq' must be an integer of 0 or more"],
+  [{ since: { epoch: 1, seq: 1 } }, "'since.epoch' must be a string"],
+  [{ since: 5 }, "'since' must be an object with epoch and seq"],
+  [{ since: { epoch: "e", seq: 1 }, last_n: 1 }, "'since' and 'last_n' exclude each other"],
+  [{ queue: 0 }, "'queue' must be an integer of 1 or more"],
+  [{ overflow: "explode" }, "'overflow' must be one of drop_oldest, latest, disconnect"],
+  [{ queue: 51 }, "'queue' is 51, and MAX_SUBSCRIBER_QUEUE is 50"],
+] as const) {
+  test(`subscribing with ${JSON.stringify(asked)} is refused: ${problem}`, async () => {
+    await using server = startTestServer();
+    await createTopic(server, "t");
+    await using client = await Client.connect(server);
+    const answer = await client.ask({ type: "subscribe", topic: "t", client_id: "me", ...asked });
+    expect(answer).toMatchObject({ type: "error", topic: "t", error: { message: problem } });
+    expect(await health(server)).toMatchObject({ subscribers: 0 });
+  });
+}

@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { Broker, type Asked } from "../../src/broker/broker.ts";
+import { Refusal } from "../../src/protocol/codes.ts";
+import { FakeOutlet } from "../support/outlet.ts";
+
+/** A topic "t" of epoch "e" that has published 1 to 20, of which history keeps the newest `maxHistory`. */
+function published(maxHistory = 5) {
+  const limits = {
+    maxHistory,
+    maxSubscriberQueue: 4,
+    maxTopics: 10,
+    maxSubscriptionsPerConnection: 10,
+    historyMemoryBytes: 1e6,
+    autoCreateTopics: true,
+  };
+  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e" });
+  const publish = (count: number) => {
+    for (let i = 0; i < count; i++) broker.publish("t", { id: "i", payload: "1" }, "now");
+    broker.flush();
+  };
+  publish(20);
+  const subscribe = (asked: Asked) => {
+    const outlet = new FakeOutlet();
+    const connection = broker.connect(outlet);
+    const { replay } = broker.subscribe(connection, "t", "me", asked);
+    broker.flush();
+    return { outlet, connection, replay, story: outlet.story };
+  };
+  return { broker, publish, subscribe };
+}
+
+test("since replays everything after the position that history still holds", () => {
+  const { subscribe } = published();
+  const { replay, story } = subscribe({ since: { epoch: "e", seq: 17 } });
+  expect(replay).toEqual({ replay: 3, recovered: true });
+  expect(story).toEqual(["18", "19", "20"]);
+});
+
+test("since the newest, or the oldest that is just held, is recovered", () => {
+  const { subscribe } = published();
+  expect(subscribe({ since: { epoch: "e", seq: 20 } })).toMatchObject({
+    replay: { replay: 0, recovered: true },
+    story: [],
+  });
+  const { replay, story } = subscribe({ since: { epoch: "e", seq: 15 } });
+  expect(replay).toEqual({ replay: 5, recovered: true });
+  expect(story).toEqual(["16", "17", "18", "19", "20"]);
+});
+
+test("since a position that history has lost names exactly what is gone, and replays the rest", () => {
+  const { subscribe } = published();
+  const { replay, story } = subscribe({ since: { epoch: "e", seq: 12 } });
+  expect(replay).toEqual({ replay: 5, recovered: false, missed: { first_seq: 13, last_seq: 15 } });
+  expect(story).toEqual(["16", "17", "18", "19", "20"]);
+});
+
+test("since is bounded by history, whatever else the ring holds, down to none", () => {
+  const { subscribe } = published(0);
+  const { replay, story } = subscribe({ since: { epoch: "e", seq: 18 } });
+  expect(replay).toEqual({ replay: 0, recovered: false, missed: { first_seq: 19, last_seq: 20 } });
+  expect(story).toEqual([]);
+});
+
+test("since another epoch is not recovered, names nothing as missed, and replays what history holds", () => {
+  const { subscribe } = published();
+  const { replay, story } = subscribe({ since: { epoch: "another", seq: 19 } });
+  expect(replay).toEqual({ replay: 5, recovered: false });
+  expect(story).toEqual(["16", "17", "18", "19", "20"]);
+});
+
+test("since a seq that the epoch has not reached is refused", () => {
+  const { subscribe, broker } = published();
+  const refused = () => subscribe({ since: { epoch: "e", seq: 21 } });
+  expect(refused).toThrow(new Refusal("BAD_REQUEST", "'since.seq' is 21, and the newest in this epoch is 20"));
+  expect(broker.subscriptions).toBe(0);
+});
+
+test("latest sends one that fell behind the newest only, without an error", () => {
+  const { subscribe, publish } = published();
+  const { outlet, connection } = subscribe({ queue: 2, overflow: "latest" });
+  outlet.room = 0;
+  publish(2);
+  outlet.room = Number.POSITIVE_INFINITY;
+  connection.drained();
+  outlet.room = 0;
+  publish(9);
+  outlet.room = Number.POSITIVE_INFINITY;
+  connection.drained();
+  expect(outlet.story).toEqual(["21", "22", "31"]);
+});
+
+test("disconnect tells what was not sent and closes with 1013 as soon as the queue is full", () => {
+  const { subscribe, publish, broker } = published();
+  const { outlet } = subscribe({ queue: 3, overflow: "disconnect" });
+  outlet.room = 1;
+  publish(4);
+  expect([outlet.story, outlet.closed]).toEqual([["21", "22", "23", "24"], undefined]);
+  publish(3);
+  expect(outlet.closed).toBeUndefined();
+  publish(1);
+  expect(outlet.story.at(-1)).toBe("25-28");
+  expect(outlet.closed).toEqual({ code: 1013, reason: "slow consumer" });
+  expect(broker.subscriptions).toBe(0);
+});
+
+test("a queue longer than MAX_SUBSCRIBER_QUEUE is refused with its name and value", () => {
+  const { subscribe, broker } = published();
+  expect(() => subscribe({ queue: 5 })).toThrow("'queue' is 5, and MAX_SUBSCRIBER_QUEUE is 4");
+  expect(broker.subscriptions).toBe(0);
+});
