@@ -13,8 +13,8 @@ export const BATCH_BYTES = 64 * 1024;
 /**
  * One client's connection, as the broker sees it. A transport fulfils it and owes this:
  *
- * - `blocked` turns true as soon as the socket leaves sent bytes waiting, and the transport calls
- *   `Connection.drained` once none wait any more;
+ * - `blocked` turns true when the socket leaves sent bytes waiting, after a burst at the latest with the next event, and
+ *   the transport calls `Connection.drained` once none wait any more;
  * - everything sent during `batch` leaves in the order it was sent, in one system call where the socket takes it;
  * - nothing here throws, also when the socket is gone already.
  */

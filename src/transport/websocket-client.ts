@@ -30,7 +30,7 @@ const sendBurst = (socket: ServerWebSocket<unknown>): number => {
   return status;
 };
 
-/** A WebSocket as an outlet: blocked as soon as the kernel takes no more, until everything was taken. */
+/** A WebSocket as an outlet: blocked once the kernel takes no more, until everything was taken. */
 export class WebSocketClient implements Outlet, Patient {
   blocked = false;
   /** The heartbeat during which it last gave a sign of life. */
@@ -106,6 +106,12 @@ export class WebSocketClient implements Outlet, Patient {
     if (this.#readWhilePaused <= MAX_READ_WHILE_PAUSED) return true;
     this.#socket.terminate();
     return false;
+  }
+
+  /** Whether the kernel has taken everything that was sent; it is blocked from now on if not. */
+  get sentAll(): boolean {
+    if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
+    return !this.blocked;
   }
 
   /** Takes note that the kernel has taken some of what waited. Returns whether the client was blocked and is no more. */

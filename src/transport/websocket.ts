@@ -68,7 +68,7 @@ export class WebSocketTransport {
   async stop(graceMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#stopping = resolve;
-    for (const client of [...this.clients]) if (!client.blocked) this.#retire(client);
+    for (const client of [...this.clients]) if (client.sentAll) this.#retire(client);
     if (this.clients.size === 0) return;
     const timer = setTimeout(() => {
       for (const client of [...this.clients]) this.#retire(client);
@@ -162,7 +162,7 @@ export class WebSocketTransport {
     client.seen = this.#deps.heartbeat.beat;
     if (!client.unblock()) return;
     client.connection.drained();
-    if (this.#stopping !== undefined && !client.blocked) this.#retire(client);
+    if (this.#stopping !== undefined && client.sentAll) this.#retire(client);
   }
 
   #alive(socket: Socket): void {
