@@ -8,7 +8,7 @@ export interface Batch {
 }
 
 /** How much one batch sends, in UTF-16 code units, and so what may wait on a socket; the event that crosses it still goes whole. */
-export const BATCH_BYTES = 64 * 1024;
+export const BATCH_BYTES = 128 * 1024;
 
 /**
  * One client's connection, as the broker sees it. A transport fulfils it and owes this:
