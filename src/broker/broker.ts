@@ -58,7 +58,8 @@ function startOf(topic: Topic, { lastN = 0, since }: Asked): { after?: number; o
  * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
  * the next `flush()`, as far as each takes it.
  *
- * Knows no socket, timer or clock. A request that cannot be granted throws a `Refusal` and has changed nothing.
+ * Knows no socket, timer or clock. A request that cannot be granted throws a `Refusal` and has changed
+ * nothing, save that the topic it names may have been created by it where `autoCreateTopics` is on.
  *
  * | publish()     | constant, whatever the number of subscribers |
  * | flush()       | linear in the subscribers of the topics published to |
@@ -193,7 +194,7 @@ export class Broker {
       const bursts = topic.bursts();
       topic.flushed = topic.log.newest;
       // Nearly every subscriber is up to date and waits for just this burst. To hand it over as it is, without a place
-      // in line, halves what the broker adds to the cost of the system call: 0.45 to 0.2 µs.
+      // in line, takes the time outside the kernel from 0.7 to 0.6 µs a delivery where each is sent one event.
       for (const subscription of topic.subscriptions.values()) {
         if (!subscription.takeBursts(flushed, bursts)) this.#enqueue(subscription);
         if (subscription.holder.outlet.blocked && subscription.tooSlow) this.#disconnect(subscription);

@@ -53,7 +53,6 @@ export class Subscription {
   #cursor: number;
   #replayEnd = 0;
   #dropEnd = 0;
-  #dropped = 0;
   #held: HeldReplay | undefined;
 
   /** Starts with the events that are published from now on. */
@@ -84,11 +83,6 @@ export class Subscription {
       outlet.burst(burst);
     }
     return true;
-  }
-
-  /** How many events were dropped since it began, reported or about to be. */
-  get dropped(): number {
-    return this.#dropped + Math.max(0, this.#dropEnd - Math.max(this.#cursor, this.#replayEnd));
   }
 
   /**
@@ -173,9 +167,8 @@ export class Subscription {
 
   /** Tells of the hole after the cursor, up to `last`, and moves past it. */
   #report(outlet: Outlet, last: number): void {
-    // Who wants the latest only has asked for holes: the jump in seq tells of them.
+    // Who wants the latest only has asked for the holes: the jump in seq tells of them.
     if (this.queue.overflow !== "latest") outlet.notice(slowConsumer(this.feed.name, this.#cursor + 1, last));
-    this.#dropped += last - this.#cursor;
     this.#cursor = last;
   }
 
