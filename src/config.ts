@@ -57,7 +57,7 @@ const SETTINGS = {
   autoCreateTopics: boolean(false, "create a topic by its first use"),
   maxMessageBytes: integer(1_048_576, 1, 268_435_456, "size of one frame or request body"),
   maxTopics: integer(10_000, 1, 10_000_000, "topics"),
-  maxConnections: integer(100_000, 1, 10_000_000, "WebSocket connections"),
+  maxConnections: integer(100_000, 1, 10_000_000, "connections of subscribers, WebSockets and event streams together"),
   maxSubscriptionsPerConnection: integer(128, 1, 1_000_000, "subscriptions of one connection"),
   historyMemoryBytes: integer(
     268_435_456,

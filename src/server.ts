@@ -4,8 +4,11 @@ import { originPolicy } from "./http/origin.ts";
 import { notFound, routes } from "./http/routes.ts";
 import { Clock } from "./ops/clock.ts";
 import type { Logger } from "./ops/logger.ts";
+import { Metrics } from "./ops/metrics.ts";
+import { Clients } from "./transport/clients.ts";
 import { Heartbeat } from "./transport/heartbeat.ts";
 import { Pump } from "./transport/pump.ts";
+import { SseTransport } from "./transport/sse.ts";
 import { WebSocketTransport } from "./transport/websocket.ts";
 
 export type RunningServer = {
@@ -24,13 +27,20 @@ export type RunningServer = {
 export function startServer(config: Config, log: Logger): RunningServer {
   let stopping = false;
   const clock = new Clock();
-  const broker = new Broker(config, { wake: () => pump.wake(), makeEpoch });
+  const metrics = new Metrics();
+  const broker = new Broker(config, { wake: () => pump.wake(), makeEpoch, metrics });
   const pump = new Pump(() => broker.flush(), config.flushIntervalMs, log);
   const heartbeat = new Heartbeat(config.heartbeatIntervalMs, clock, log);
-  const sockets = new WebSocketTransport({ ...config, broker, heartbeat, clock, log });
+  const clients = new Clients({ ...config, broker, metrics });
+  const transportDeps = { broker, clients, heartbeat, clock, log, metrics };
+  const sockets = new WebSocketTransport({ ...transportDeps, maxMessageBytes: config.maxMessageBytes });
   const http = {
     broker,
+    clients,
+    events: new SseTransport(transportDeps),
+    clock,
     log,
+    metrics,
     mayConnect: originPolicy(config.allowedOrigins),
     stopping: () => stopping,
     maxMessageBytes: config.maxMessageBytes,
@@ -48,7 +58,7 @@ export function startServer(config: Config, log: Logger): RunningServer {
     fetch: notFound(http),
     websocket: sockets.handler(),
   });
-  heartbeat.start(server, sockets.clients);
+  heartbeat.start(server, clients);
   const port = server.port ?? config.port;
 
   return {
@@ -59,7 +69,7 @@ export function startServer(config: Config, log: Logger): RunningServer {
       heartbeat.stop();
       const deadline = performance.now() + config.shutdownGraceMs;
       broker.flush();
-      await sockets.stop(config.shutdownGraceMs);
+      await clients.stop(config.shutdownGraceMs);
       const left = Math.max(0, deadline - performance.now());
       await Promise.race([server.stop(), Bun.sleep(left)]);
       await server.stop(true);

@@ -1,10 +1,12 @@
 import { CLOSE, limitExceeded, Refusal, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent, type Replay } from "../protocol/encode.ts";
-import type { Message, Overflow } from "../protocol/frames.ts";
+import { encodeEvent, type Published, type Replay, type Subscribed } from "../protocol/encode.ts";
+import type { Position } from "../protocol/event-stream.ts";
+import type { Overflow } from "../protocol/frames.ts";
+import type { Message } from "../protocol/messages.ts";
 import { Connection } from "./connection.ts";
 import { HistoryMemory } from "./history-memory.ts";
-import type { Outlet } from "./ports.ts";
-import { Subscription, type Holder, type Queue } from "./subscription.ts";
+import type { BrokerMetrics, Outlet } from "./ports.ts";
+import { Subscription, type Holder, type Queue, type Shared } from "./subscription.ts";
 import { Topic } from "./topic.ts";
 
 export type BrokerLimits = {
@@ -25,23 +27,25 @@ export type BrokerPorts = {
   wake(): void;
   /** A short random string, for the epoch of a topic. */
   makeEpoch(): string;
+  metrics: BrokerMetrics;
 };
 
 /** What a subscriber may ask for besides what is published from now on. */
 export type Asked = {
   /** Replay of so many of the newest messages in history. */
-  lastN?: number | undefined;
+  last_n?: number | undefined;
   /** Replay of everything after this position. */
-  since?: { epoch: string; seq: number } | undefined;
+  since?: Position | undefined;
   /** How many messages may wait for it. */
   queue?: number | undefined;
   overflow?: Overflow | undefined;
 };
 
-export type Subscribed = { topic: Topic; replay: Replay };
-
 /** The `seq` that a replay starts after, if one was asked for, and what is to be said of it. */
-function startOf(topic: Topic, { lastN = 0, since }: Asked): { after?: number; outcome?: Omit<Replay, "replay"> } {
+function startOf(
+  topic: Topic,
+  { last_n: lastN = 0, since }: Asked,
+): { after?: number; outcome?: Omit<Replay, "replay"> } {
   const { historyStart, log, epoch } = topic;
   if (since === undefined) return lastN === 0 ? {} : { after: Math.max(log.newest - lastN, historyStart) };
   if (since.epoch !== epoch) return { after: historyStart, outcome: { recovered: false } };
@@ -71,6 +75,7 @@ export class Broker {
   readonly #ports: BrokerPorts;
   readonly #topics = new Map<string, Topic>();
   readonly #memory: HistoryMemory;
+  readonly #shared: Shared;
   #dirty: Topic[] = [];
   #ready: Holder[] = [];
   #subscriptions = 0;
@@ -79,6 +84,7 @@ export class Broker {
     this.#limits = limits;
     this.#ports = ports;
     this.#memory = new HistoryMemory(limits.historyMemoryBytes);
+    this.#shared = { memory: this.#memory, metrics: ports.metrics };
   }
 
   get topics(): ReadonlyMap<string, Topic> {
@@ -95,6 +101,13 @@ export class Broker {
     return this.#memory.used;
   }
 
+  /** @throws {Refusal} where there is no such topic */
+  topic(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) throw topicNotFound(name);
+    return topic;
+  }
+
   createTopic(name: string): Topic {
     if (this.#topics.has(name)) {
       throw new Refusal("BAD_REQUEST", `Topic '${name}' exists already`, { topic: name, status: 409 });
@@ -109,7 +122,7 @@ export class Broker {
 
   /** Ends every subscription to the topic, and closes the connections that this leaves without any. */
   deleteTopic(name: string): void {
-    const topic = this.#topic(name);
+    const topic = this.topic(name);
     this.#topics.delete(name);
     for (const subscription of [...topic.subscriptions.values()]) {
       const { holder } = subscription;
@@ -137,7 +150,7 @@ export class Broker {
   retire(connection: Connection): void {
     for (const subscription of [...connection.subscriptions]) {
       const { name } = subscription.feed;
-      this.#end(this.#topic(name), subscription);
+      this.#end(this.topic(name), subscription);
       connection.outlet.notice({ type: "info", msg: "topic_deleted", topic: name });
     }
   }
@@ -158,31 +171,42 @@ export class Broker {
     if (asked.queue !== undefined || asked.overflow !== undefined) subscription.queue = queue;
     const count = start.after === undefined ? 0 : subscription.replay(start.after);
     if (subscription.pending && this.#enqueue(subscription)) this.#ports.wake();
-    return { topic, replay: { replay: count, ...start.outcome } };
+    return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay: count, ...start.outcome };
   }
 
   /** Ends the subscription, if the connection holds one under that id. */
   unsubscribe(connection: Connection, name: string, clientId: string): Topic {
-    const topic = this.#topic(name);
+    const topic = this.topic(name);
     const subscription = topic.subscriptions.get(clientId);
     if (subscription?.holder === connection) this.#end(topic, subscription);
     return topic;
   }
 
   /**
-   * Appends a message to the topic's log, for all who are subscribed at this moment.
+   * Appends messages to the topic's log, for all who are subscribed at this moment. All or none.
    *
-   * @param ts when it was published, as its event shall say
+   * @param ts when they were published, as their events shall say
+   * @param accepted told what is about to be published before any subscriber is sent a message of it
    */
-  publish(name: string, message: Message, ts: string): { topic: Topic; seq: number } {
+  publish(
+    name: string,
+    messages: readonly Message[],
+    ts: string,
+    accepted?: (published: Published) => void,
+  ): Published {
     const topic = this.#topicInUse(name);
     const { log } = topic;
-    // No event may fall out of the log before it was offered to those whose sockets would have taken it.
-    if (log.newest - topic.flushed >= topic.queueLimit || this.#memory.over) this.flush();
-    if (log.newest === topic.flushed) this.#dirty.push(topic);
-    const seq = this.#memory.append(log, encodeEvent(topic.json, log.newest + 1, message, ts));
+    const published = { topic, first: log.newest + 1, seq: log.newest + messages.length };
+    accepted?.(published);
+    for (const message of messages) {
+      // No event may fall out of the log before it was offered to those whose sockets would have taken it.
+      if (log.newest - topic.flushed >= topic.queueLimit || this.#memory.over) this.flush();
+      if (log.newest === topic.flushed) this.#dirty.push(topic);
+      this.#memory.append(log, encodeEvent(topic.json, log.newest + 1, message, ts));
+    }
+    this.#ports.metrics.published(messages.length);
     this.#ports.wake();
-    return { topic, seq };
+    return published;
   }
 
   /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
@@ -210,7 +234,7 @@ export class Broker {
   readonly #disconnect = (subscription: Subscription): void => {
     const { outlet } = subscription.holder;
     subscription.abandon(outlet);
-    this.#end(this.#topic(subscription.feed.name), subscription);
+    this.#end(this.topic(subscription.feed.name), subscription);
     outlet.close(CLOSE.slowConsumer);
   };
 
@@ -237,7 +261,7 @@ export class Broker {
       this.#end(topic, current);
       current.holder.outlet.notice({ type: "info", msg: "subscription_replaced", topic: topic.name });
     }
-    const subscription = new Subscription(topic, clientId, connection, queue, this.#memory);
+    const subscription = new Subscription(topic, clientId, connection, queue, this.#shared);
     topic.subscriptions.set(clientId, subscription);
     connection.subscriptions.push(subscription);
     this.#subscriptions++;
@@ -254,12 +278,6 @@ export class Broker {
     if (queue <= topic.queueLimit) return { limit: queue, overflow };
     const message = `'queue' is ${queue}, and MAX_SUBSCRIBER_QUEUE is ${topic.queueLimit}`;
     throw new Refusal("LIMIT_EXCEEDED", message, { topic: topic.name });
-  }
-
-  #topic(name: string): Topic {
-    const topic = this.#topics.get(name);
-    if (topic === undefined) throw topicNotFound(name);
-    return topic;
   }
 
   #topicInUse(name: string): Topic {

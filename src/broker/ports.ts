@@ -1,6 +1,10 @@
 import type { Close } from "../protocol/codes.ts";
 import type { Notice } from "../protocol/encode.ts";
 
+/** The ways in which a client can be connected. */
+export const TRANSPORTS = ["websocket", "sse"] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
 /** What is to be sent in one go. */
 export interface Batch {
   /** Sends through the outlet that it was handed to, until about {@link BATCH_BYTES} went out or the outlet blocks. */
@@ -9,6 +13,15 @@ export interface Batch {
 
 /** How much one batch sends, in UTF-16 code units, and so what may wait on a socket; the event that crosses it still goes whole. */
 export const BATCH_BYTES = 128 * 1024;
+
+/** What the broker counts, for whoever watches over it. */
+export interface BrokerMetrics {
+  published(messages: number): void;
+  /** Events were handed to a subscriber's outlet. */
+  delivered(events: number): void;
+  /** A subscriber was told of events that it was too slow for, or would not hear of them. */
+  dropped(events: number): void;
+}
 
 /**
  * One client's connection, as the broker sees it. A transport fulfils it and owes this:
@@ -20,12 +33,18 @@ export const BATCH_BYTES = 128 * 1024;
  */
 export interface Outlet {
   readonly blocked: boolean;
+  readonly transport: Transport;
+  /** When the client connected, in milliseconds since 1970 UTC. */
+  readonly connectedAt: number;
   /** Calls `batch.write()` once and brings `blocked` up to date. */
   batch(batch: Batch): void;
-  /** Sends an event; `text` is its frame. */
-  event(text: string): void;
-  /** Sends events, about {@link BATCH_BYTES} of them at the most, as a batch of their own. */
-  burst(texts: readonly string[]): void;
+  /** Sends event `seq` of a topic; `text` is its frame. */
+  event(text: string, seq: number): void;
+  /**
+   * Sends the events of a topic from `first` on, about {@link BATCH_BYTES} of them at the most, as a batch of their own.
+   * Every subscriber that a flush hands the same events to is handed the very same array.
+   */
+  burst(texts: readonly string[], first: number): void;
   /** Sends a frame that is no event. It goes out whether or not the outlet is blocked. */
   notice(notice: Notice): void;
   /** Closes the connection, after what was sent already. */

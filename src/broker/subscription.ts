@@ -1,7 +1,7 @@
 import { slowConsumer } from "../protocol/encode.ts";
 import type { Overflow } from "../protocol/frames.ts";
 import type { HeldReplay, HistoryMemory } from "./history-memory.ts";
-import type { Outlet } from "./ports.ts";
+import type { BrokerMetrics, Outlet } from "./ports.ts";
 import type { TopicLog } from "./topic-log.ts";
 
 /** What a subscription reads. */
@@ -16,6 +16,9 @@ export type Queue = {
   limit: number;
   overflow: Overflow;
 };
+
+/** What all subscriptions of a broker share. */
+export type Shared = { readonly memory: HistoryMemory; readonly metrics: BrokerMetrics };
 
 /** The connection that holds a subscription. */
 export interface Holder {
@@ -49,25 +52,36 @@ export class Subscription {
   enqueued = false;
   /** May change while it lasts. */
   queue: Queue;
-  readonly #memory: HistoryMemory;
+  readonly #shared: Shared;
   #cursor: number;
+  #dropped = 0;
   #replayEnd = 0;
   #dropEnd = 0;
   #held: HeldReplay | undefined;
 
   /** Starts with the events that are published from now on. */
-  constructor(feed: Feed, clientId: string, holder: Holder, queue: Queue, memory: HistoryMemory) {
+  constructor(feed: Feed, clientId: string, holder: Holder, queue: Queue, shared: Shared) {
     this.feed = feed;
     this.clientId = clientId;
     this.holder = holder;
     this.queue = queue;
-    this.#memory = memory;
+    this.#shared = shared;
     this.#cursor = feed.log.newest;
   }
 
   /** Whether anything is left to send or to report. */
   get pending(): boolean {
     return this.#cursor < this.feed.log.newest;
+  }
+
+  /** How many events wait to be sent, and how many it was or will be told that it lost. */
+  figures(): { queued: number; dropped: number } {
+    if (this.holder.outlet.blocked) this.settle();
+    const { newest, oldest } = this.feed.log;
+    const replayed = Math.max(0, this.#replayEnd - this.#goneUntil());
+    const live = newest - Math.max(this.#cursor, this.#replayEnd, this.#dropEnd, oldest - 1);
+    const queued = replayed + live;
+    return { queued, dropped: this.#dropped + (newest - this.#cursor - queued) };
   }
 
   /**
@@ -79,8 +93,10 @@ export class Subscription {
     if (this.#cursor !== last || subscriptions.length !== 1) return false;
     for (const burst of bursts) {
       if (outlet.blocked) break;
+      const first = this.#cursor + 1;
       this.#cursor += burst.length;
-      outlet.burst(burst);
+      outlet.burst(burst, first);
+      this.#shared.metrics.delivered(burst.length);
     }
     return true;
   }
@@ -134,7 +150,8 @@ export class Subscription {
       const seq = this.#cursor + 1;
       const text = this.#held === undefined ? log.at(seq) : this.#heldAt(this.#held, seq);
       this.#cursor = seq;
-      outlet.event(text);
+      outlet.event(text, seq);
+      this.#shared.metrics.delivered(1);
       left -= text.length;
     }
     if (this.#cursor >= this.#replayEnd) this.#release();
@@ -145,7 +162,7 @@ export class Subscription {
   hold(): void {
     const first = Math.max(this.#cursor + 1, this.feed.log.oldest);
     if (this.#held !== undefined || first > this.#replayEnd) return;
-    this.#held = this.#memory.hold(this.feed.log, first, this.#replayEnd);
+    this.#held = this.#shared.memory.hold(this.feed.log, first, this.#replayEnd);
   }
 
   /** Reports all that was not sent as one hole; nothing is sent after it. */
@@ -169,6 +186,8 @@ export class Subscription {
   #report(outlet: Outlet, last: number): void {
     // Who wants the latest only has asked for the holes: the jump in seq tells of them.
     if (this.queue.overflow !== "latest") outlet.notice(slowConsumer(this.feed.name, this.#cursor + 1, last));
+    this.#dropped += last - this.#cursor;
+    this.#shared.metrics.dropped(last - this.#cursor);
     this.#cursor = last;
   }
 
@@ -184,7 +203,7 @@ export class Subscription {
   }
 
   #release(): void {
-    if (this.#held !== undefined) this.#memory.release(this.#held);
+    if (this.#held !== undefined) this.#shared.memory.release(this.#held);
     this.#held = undefined;
   }
 }

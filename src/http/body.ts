@@ -1,24 +1,21 @@
-import type { z } from "zod";
 import { Refusal } from "../protocol/codes.ts";
-import { firstProblem, parseJson } from "../protocol/frames.ts";
+import type { Read } from "../protocol/http.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/**
- * Reads a request's body as JSON of the given schema.
- *
- * @param maxBytes the size past which nothing more is read
- * @throws {Refusal} 413 where the body is larger, 400 where it is not what the schema says
- */
-export async function readJson<T>(request: Request, schema: z.ZodType<T>, maxBytes: number): Promise<T> {
-  const parsed = parseJson(await readText(request, maxBytes));
-  if (!parsed.ok) throw new Refusal("BAD_REQUEST", parsed.problem);
-  const read = schema.safeParse(parsed.value);
-  if (!read.success) throw new Refusal("BAD_REQUEST", firstProblem(read.error));
-  return read.data;
+/** What was read, or the refusal of a request that is not as it should be. */
+export function checked<T>(read: Read<T>): T {
+  if (!read.ok) throw new Refusal("BAD_REQUEST", read.problem);
+  return read.content;
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+/**
+ * Reads a request's body as text.
+ *
+ * @param maxBytes the size past which nothing more is read
+ * @throws {Refusal} 413 where the body is larger, 400 where it is broken off or not UTF-8
+ */
+export async function readText(request: Request, maxBytes: number): Promise<string> {
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];
   let size = 0;

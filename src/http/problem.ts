@@ -17,6 +17,7 @@ const STATUS_TITLES: Record<number, string> = {
   404: "Not Found",
   405: "Method Not Allowed",
   409: "Conflict",
+  410: "Gone",
   413: "Content Too Large",
   426: "Upgrade Required",
   429: "Too Many Requests",

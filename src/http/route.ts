@@ -1,4 +1,5 @@
 import type { Logger } from "../ops/logger.ts";
+import type { Metrics } from "../ops/metrics.ts";
 import { Refusal } from "../protocol/codes.ts";
 import { problem } from "./problem.ts";
 
@@ -7,7 +8,12 @@ type Answer = Response | undefined;
 /** Answers one request; undefined where it became a WebSocket. A thrown `Refusal` is answered as its problem document. */
 export type Handler<Server> = (request: Request, server: Server) => Answer | Promise<Answer>;
 
-export type RouteDeps = { mayConnect: (request: Request) => boolean; stopping: () => boolean; log: Logger };
+export type RouteDeps = {
+  mayConnect: (request: Request) => boolean;
+  stopping: () => boolean;
+  log: Logger;
+  metrics: Metrics;
+};
 
 /** What a path answers, by method. `HEAD` comes with `GET`. */
 export type Methods<Server> = { readonly [method: string]: Handler<Server> };
@@ -41,7 +47,9 @@ export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler
       if (deps.stopping() && !whileStopping) throw new Refusal("SHUTTING_DOWN", "The server is shutting down");
       return withCors(request, await handler(request, server));
     } catch (cause) {
-      const response = problem(cause instanceof Refusal ? cause : fault(deps.log, request, cause));
+      const refusal = cause instanceof Refusal ? cause : fault(deps.log, request, cause);
+      deps.metrics.refused(refusal.code);
+      const response = problem(refusal);
       return allowed ? withCors(request, response) : response;
     }
   };

@@ -1,13 +1,26 @@
 import type { Server } from "bun";
 import type { Broker } from "../broker/broker.ts";
+import type { Clock } from "../ops/clock.ts";
 import { Refusal } from "../protocol/codes.ts";
+import type { Clients } from "../transport/clients.ts";
+import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
+import { openEvents } from "./events.ts";
 import { health, livez, readyz } from "./health.ts";
+import { publishMessages, readHistory } from "./messages.ts";
+import { showMetrics } from "./metrics.ts";
 import { problem } from "./problem.ts";
 import { guarded, route, type Methods, type RouteDeps } from "./route.ts";
-import { createTopic, deleteTopic, listTopics, stats } from "./topics.ts";
+import { createTopic, deleteTopic, listTopics, showTopic, stats } from "./topics.ts";
 
-export type HttpDeps = RouteDeps & { broker: Broker; maxMessageBytes: number; startedAt: number };
+export type HttpDeps = RouteDeps & {
+  broker: Broker;
+  clients: Clients;
+  events: SseTransport;
+  clock: Clock;
+  maxMessageBytes: number;
+  startedAt: number;
+};
 
 type BunServer = Server<SocketData>;
 
@@ -18,9 +31,12 @@ export function routes(deps: HttpDeps) {
   return {
     "/ws": on({ GET: upgrade }),
     "/topics": on({ GET: listTopics(deps), POST: createTopic(deps) }),
-    "/topics/:name": on({ DELETE: deleteTopic(deps) }),
+    "/topics/:name": on({ GET: showTopic(deps), DELETE: deleteTopic(deps) }),
+    "/topics/:name/messages": on({ GET: readHistory(deps), POST: publishMessages(deps) }),
+    "/topics/:name/events": on({ GET: openEvents(deps) }),
     "/health": always({ GET: health(deps) }),
     "/stats": always({ GET: stats(deps) }),
+    "/metrics": always({ GET: showMetrics(deps) }),
     "/livez": always({ GET: livez }),
     "/readyz": always({ GET: readyz(deps) }),
   };

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "./codes.ts";
-import type { Message } from "./frames.ts";
 import type { RawJson } from "./json-text.ts";
+import type { Message } from "./messages.ts";
 
 /** Frames that no request asked for, and that every transport words in its own way. */
 export type Notice =
@@ -11,6 +11,12 @@ export type Notice =
 /** Events that a subscriber was not sent and will not be: every `seq` from first to last. */
 export type Hole = { dropped: number; first_seq: number; last_seq: number };
 
+/** What one publish put into a topic: the messages `first` to `seq`. */
+export type Published = { topic: { json: RawJson; epoch: string }; first: number; seq: number };
+
+/** A subscription that has begun: `seq` is the newest message at that moment. */
+export type Subscribed = { topic: string; epoch: string; seq: number } & Replay;
+
 /**
  * What a subscription begins with: `replay` events from history. Where a position was asked for it says whether all that
  * came after it follows, and if not what is missing for good, as far as that can be told.
@@ -19,7 +25,7 @@ export type Replay = { replay: number; recovered?: boolean; missed?: { first_seq
 
 export type Answer =
   | { type: "ack"; topic: string; status: "ok" }
-  | ({ type: "ack"; topic: string; status: "ok"; epoch: string; seq: number } & Replay)
+  | ({ type: "ack"; status: "ok" } & Subscribed)
   | { type: "error"; topic?: string | undefined; error: { code: ErrorCode; message: string } }
   | { type: "pong" };
 
@@ -49,20 +55,46 @@ export function encodeAnswer(answer: Answer, requestId: RawJson | undefined, ts:
 /**
  * The ack of a publish, the one answer on the hot path.
  *
- * @param topicJson the topic's name as JSON text
+ * @param batch whether the messages came as a batch, whose publisher is told how many they are
  */
 export function encodePublished(
-  topicJson: RawJson,
-  epoch: string,
-  seq: number,
+  { topic, first, seq }: Published,
+  batch: boolean,
   requestId: RawJson | undefined,
   ts: string,
 ): string {
   const id = requestId === undefined ? "" : `"request_id":${requestId},`;
-  return `{"type":"ack",${id}"topic":${topicJson},"status":"ok","epoch":"${epoch}","seq":${seq},"ts":"${ts}"}`;
+  const range = batch ? `"first_seq":${first},"count":${seq - first + 1},` : "";
+  return `{"type":"ack",${id}"topic":${topic.json},"status":"ok","epoch":"${topic.epoch}",${range}"seq":${seq},"ts":"${ts}"}`;
 }
 
 /** The one text of an event, made when it is published and sent as it is to every subscriber, now and on replay. */
 export function encodeEvent(topicJson: RawJson, seq: number, message: Message, ts: string): string {
   return `{"type":"event","topic":${topicJson},"seq":${seq},"ts":"${ts}","message":{"id":"${message.id}","payload":${message.payload}}}`;
+}
+
+const MESSAGE_KEY = '"message":{';
+
+/** What history tells of an event: its number, time, id and payload, cut out of its text. */
+function historyEntry(topicJson: RawJson, event: string): string {
+  const start = `{"type":"event","topic":${topicJson},`.length;
+  const message = event.indexOf(MESSAGE_KEY, start);
+  return `{${event.slice(start, message)}${event.slice(message + MESSAGE_KEY.length, -1)}`;
+}
+
+/** A part of a topic's history. */
+export type History = {
+  topic: { json: RawJson; epoch: string };
+  /** The oldest message that history holds, and the newest; older than the oldest is none where it is empty. */
+  oldest: number;
+  newest: number;
+  events: readonly string[];
+  /** Whether more than these were asked for, and are there. */
+  more: boolean;
+};
+
+export function encodeHistory({ topic, oldest, newest, events, more }: History): string {
+  const entries = events.map((event) => historyEntry(topic.json, event));
+  const position = `"topic":${topic.json},"epoch":"${topic.epoch}","oldest_seq":${oldest},"seq":${newest}`;
+  return `{${position},${more ? '"more":true,' : ""}"messages":[${entries.join(",")}]}`;
 }

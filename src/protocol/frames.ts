@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { eachMember, skipSpace, skipValue, type RawJson } from "./json-text.ts";
+import { lastMember, skipSpace, skipValue, type RawJson } from "./json-text.ts";
+import { batchOf, message, messagesOf, payloadOf, type Message } from "./messages.ts";
 import { nameSchema } from "./names.ts";
 
 const topic = nameSchema("'topic'", "Missing 'topic'");
@@ -20,16 +21,14 @@ const since = z.object(
   "'since' must be an object with epoch and seq",
 );
 
-const message = z.object(
-  {
-    id: z.guid("message.id must be a valid UUID"),
-    payload: z.unknown().refine((value) => value !== undefined, "Missing 'message.payload'"),
-  },
-  {
-    error: ({ input }) =>
-      input === undefined || input === null ? "Missing 'message' for publish" : "'message' must be an object",
-  },
-);
+/** A field that may be missing, or null, which is the same. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .optional();
+
+const ack = z.boolean("'ack' must be true or false").nullish();
 
 const FRAMES = {
   subscribe: z
@@ -37,23 +36,32 @@ const FRAMES = {
       type: z.literal("subscribe"),
       topic,
       client_id: clientIdFor("subscribe"),
-      last_n: z.int(lastN).min(0, lastN).nullish(),
-      since: since.nullish(),
-      queue: z.int(queue).min(1, queue).nullish(),
-      overflow: z.enum(OVERFLOWS, `'overflow' must be one of ${OVERFLOWS.join(", ")}`).nullish(),
+      last_n: optional(z.int(lastN).min(0, lastN)),
+      since: optional(since),
+      queue: optional(z.int(queue).min(1, queue)),
+      overflow: optional(z.enum(OVERFLOWS, `'overflow' must be one of ${OVERFLOWS.join(", ")}`)),
     })
-    .refine(({ last_n, since: from }) => last_n == null || from == null, "'since' and 'last_n' exclude each other"),
+    .refine(
+      ({ last_n, since: from }) => last_n === undefined || from === undefined,
+      "'since' and 'last_n' exclude each other",
+    ),
   unsubscribe: z.object({ type: z.literal("unsubscribe"), topic, client_id: clientIdFor("unsubscribe") }),
-  publish: z.object({ type: z.literal("publish"), topic, message }),
+  publish: z.object({ type: z.literal("publish"), topic, message, ack }),
+  publishBatch: z.object({ type: z.literal("publish"), topic, messages: batchOf(message), ack }),
   ping: z.object({ type: z.literal("ping") }),
 } as const;
 
-/** A message to publish: `payload` is the text its publisher sent, not a value read from it. */
-export type Message = { id: string; payload: RawJson };
-
 export type SubscribeFrame = z.infer<typeof FRAMES.subscribe>;
 export type UnsubscribeFrame = z.infer<typeof FRAMES.unsubscribe>;
-export type PublishFrame = Omit<z.infer<typeof FRAMES.publish>, "message"> & { message: Message };
+export type PublishFrame = {
+  type: "publish";
+  topic: string;
+  messages: readonly Message[];
+  /** Whether they came as `messages`, which is acknowledged with how many they are. */
+  batch: boolean;
+  /** Whether to acknowledge them. */
+  ack: boolean;
+};
 export type PingFrame = z.infer<typeof FRAMES.ping>;
 export type ClientFrame = SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame;
 
@@ -76,7 +84,7 @@ export function decode(text: string): Decoded {
     return refuse(`A frame must be a JSON object, not ${describe(value)}`);
   }
 
-  const given: { type?: unknown; topic?: unknown; request_id?: unknown } = value;
+  const given: Given = value;
   const { type } = given;
   const plain = !text.includes("\\");
   const requestId = requestIdOf(text, plain, given.request_id);
@@ -90,14 +98,12 @@ export function decode(text: string): Decoded {
     case null:
       return problem("Missing 'type'");
     case "publish": {
-      const read = FRAMES.publish.safeParse(value);
-      if (!read.success) return problem(firstProblem(read.error));
-      const { topic: name, message: sent } = read.data;
-      return {
-        ok: true,
-        frame: { type, topic: name, message: { id: sent.id, payload: payloadOf(text, plain) } },
-        requestId,
-      };
+      const batch = given.messages !== undefined && given.messages !== null;
+      if (batch && given.message !== undefined && given.message !== null) {
+        return problem("'message' and 'messages' exclude each other");
+      }
+      const read = batch ? readBatch(value, text) : readSingle(value, text, plain);
+      return read.ok ? { ok: true, frame: read.frame, requestId } : problem(read.problem);
     }
     case "subscribe":
     case "unsubscribe":
@@ -109,6 +115,26 @@ export function decode(text: string): Decoded {
       if (typeof type !== "string") return problem(`'type' must be a string, not ${describe(type)}`);
       return problem(`Unknown message type '${shorten(type)}'`);
   }
+}
+
+type Given = { type?: unknown; topic?: unknown; request_id?: unknown; message?: unknown; messages?: unknown };
+
+type Read = { ok: true; frame: PublishFrame } | { ok: false; problem: string };
+
+function readSingle(value: unknown, text: string, plain: boolean): Read {
+  const read = FRAMES.publish.safeParse(value);
+  if (!read.success) return { ok: false, problem: firstProblem(read.error) };
+  const { type, topic: name, message: sent, ack: wanted } = read.data;
+  const messages = [{ id: sent.id, payload: payloadOf(text, plain) }];
+  return { ok: true, frame: { type, topic: name, messages, batch: false, ack: wanted !== false } };
+}
+
+function readBatch(value: unknown, text: string): Read {
+  const read = FRAMES.publishBatch.safeParse(value);
+  if (!read.success) return { ok: false, problem: firstProblem(read.error) };
+  const { type, topic: name, messages: sent, ack: wanted } = read.data;
+  const messages = messagesOf(text, sent);
+  return { ok: true, frame: { type, topic: name, messages, batch: true, ack: wanted !== false } };
 }
 
 /** `JSON.parse` as a result instead of an exception. */
@@ -152,40 +178,6 @@ function nameOf(given: unknown): string | undefined {
 function requestIdOf(text: string, plain: boolean, id: unknown): RawJson | undefined {
   if (typeof id === "string" && plain) return `"${id}"`;
   if (typeof id !== "string" && typeof id !== "number") return undefined;
-  let raw: RawJson | undefined;
-  eachMember(text, skipSpace(text, 0), (key, start) => {
-    const end = skipValue(text, start);
-    if (key === "request_id") raw = text.slice(start, end);
-    return end;
-  });
-  return raw;
-}
-
-const PAYLOAD_KEY = '"payload"';
-
-/**
- * The text of `message.payload` in a frame that is known to have one. Where a key is repeated the last one counts, as it
- * does for `JSON.parse`.
- *
- * @param plain whether no character of the text is escaped
- */
-function payloadOf(text: string, plain: boolean): RawJson {
-  // In plain text a quoted word that stands there once is the key that is known to be there: no need to read what is
-  // before it, which halves the time to decode a small frame.
-  const at = text.indexOf(PAYLOAD_KEY);
-  if (plain && text.indexOf(PAYLOAD_KEY, at + 1) < 0) {
-    const start = skipSpace(text, skipSpace(text, at + PAYLOAD_KEY.length) + 1);
-    return text.slice(start, skipValue(text, start));
-  }
-  let payload: RawJson = "";
-  const inMessage = (key: string, start: number): number => {
-    const end = skipValue(text, start);
-    if (key === "payload") payload = text.slice(start, end);
-    return end;
-  };
-  eachMember(text, skipSpace(text, 0), (key, start) => {
-    const isMessage = key === "message" && text[start] === "{";
-    return isMessage ? eachMember(text, start, inMessage) : skipValue(text, start);
-  });
-  return payload;
+  const start = lastMember(text, skipSpace(text, 0), "request_id");
+  return text.slice(start, skipValue(text, start));
 }

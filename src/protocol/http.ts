@@ -1,12 +1,96 @@
 import { z } from "zod";
-import { describe } from "./frames.ts";
+import { describe, firstProblem, OVERFLOWS, parseJson } from "./frames.ts";
+import { batchOf, messageForm, messagesOf, solePayloadOf, type Message } from "./messages.ts";
 import { nameSchema } from "./names.ts";
 
 /** A topic's name as a path or a body gives it. */
-export const topicName = nameSchema("'name'", "Missing 'name'");
+const topicName = nameSchema("'name'", "Missing 'name'");
 
-/** The body of `POST /topics`. */
-export const createTopicBody = z.object(
-  { name: topicName },
-  { error: ({ input }) => `The body must be a JSON object, not ${describe(input)}` },
-);
+const notAnObject = ({ input }: { input?: unknown }) => `The body must be a JSON object, not ${describe(input)}`;
+
+/** What a body or a query came to: its content, or what is wrong with it. */
+export type Read<T> = { ok: true; content: T } | { ok: false; problem: string };
+
+function read<T>(schema: z.ZodType<T>, value: unknown): Read<T> {
+  const result = schema.safeParse(value);
+  return result.success ? { ok: true, content: result.data } : { ok: false, problem: firstProblem(result.error) };
+}
+
+const createTopicBody = z.object({ name: topicName }, { error: notAnObject });
+
+/** Reads the body of `POST /topics`. */
+export function readCreateTopic(text: string): Read<{ name: string }> {
+  const parsed = parseJson(text);
+  return parsed.ok ? read(createTopicBody, parsed.value) : parsed;
+}
+
+const messagesBody = z.object({ messages: batchOf(messageForm) });
+
+/**
+ * Reads the body of `POST /topics/{name}/messages`: one message or `messages`, their payloads verbatim.
+ *
+ * @param makeId makes the id of a message that came without one
+ */
+export function readMessages(text: string, makeId: () => string): Read<Message[]> {
+  const parsed = parseJson(text);
+  if (!parsed.ok) return parsed;
+  const { value } = parsed;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { ok: false, problem: notAnObject({ input: value }) };
+  }
+  if (!("messages" in value) || value.messages === null) {
+    const sole = read(messageForm, value);
+    if (!sole.ok) return sole;
+    return { ok: true, content: [{ id: sole.content.id ?? makeId(), payload: solePayloadOf(text) }] };
+  }
+  if ("payload" in value) return { ok: false, problem: "'payload' and 'messages' exclude each other" };
+  const batch = read(messagesBody, value);
+  if (!batch.ok) return batch;
+  const heads = batch.content.messages.map(({ id }) => ({ id: id ?? makeId() }));
+  return { ok: true, content: messagesOf(text, heads) };
+}
+
+function count(field: string, min: number) {
+  const problem = `'${field}' must be an integer of ${min} or more`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, problem)
+    .transform(Number)
+    .pipe(z.number().min(min, problem));
+}
+
+/** The fields of a query; `?field=` is as good as none. */
+function fieldsOf(query: URLSearchParams): Record<string, string> {
+  return Object.fromEntries([...query].filter(([, text]) => text !== ""));
+}
+
+const streamQuery = z.object({
+  last_n: count("last_n", 0).optional(),
+  client_id: nameSchema("'client_id'", "Missing 'client_id'").optional(),
+  queue: count("queue", 1).optional(),
+  overflow: z.enum(OVERFLOWS, `'overflow' must be one of ${OVERFLOWS.join(", ")}`).optional(),
+});
+
+export type StreamQuery = z.infer<typeof streamQuery>;
+
+/** Reads the query of `GET /topics/{name}/events`. */
+export function readStreamQuery(query: URLSearchParams): Read<StreamQuery> {
+  return read(streamQuery, fieldsOf(query));
+}
+
+const historyQuery = z
+  .object({
+    last_n: count("last_n", 0).optional(),
+    since: count("since", 0).optional(),
+    until: count("until", 0).optional(),
+    epoch: z.string().optional(),
+  })
+  .refine(({ last_n, since }) => last_n === undefined || since === undefined, "'since' and 'last_n' exclude each other")
+  .refine(({ since, until }) => until === undefined || since !== undefined, "'until' is for use with 'since'");
+
+export type HistoryQuery = z.infer<typeof historyQuery>;
+
+/** Reads the query of `GET /topics/{name}/messages`. */
+export function readHistoryQuery(query: URLSearchParams): Read<HistoryQuery> {
+  return read(historyQuery, fieldsOf(query));
+}

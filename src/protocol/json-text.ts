@@ -29,6 +29,16 @@ export function eachMember(text: string, at: number, visit: Visit): number {
   return i + 1;
 }
 
+/** Where the value of `name` starts in the object at `at`, of the last one where the key is repeated; -1 if it has none. */
+export function lastMember(text: string, at: number, name: string): number {
+  let found = -1;
+  eachMember(text, at, (key, start) => {
+    if (key === name) found = start;
+    return skipValue(text, start);
+  });
+  return found;
+}
+
 /** The index of the first character that is not JSON white space (RFC 8259 §2). */
 export function skipSpace(text: string, at: number): number {
   let i = at;

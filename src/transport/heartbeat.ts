@@ -12,11 +12,12 @@ const MISSES = 2;
 
 /** A connection that the heartbeat looks after. */
 export interface Patient {
-  /** Joins or leaves {@link HEARTBEAT_TOPIC}. */
+  /** Joins or leaves {@link HEARTBEAT_TOPIC}, which only a WebSocket can. */
   listen(on: boolean): void;
   /** The heartbeat during which it last gave a sign of life: a frame, a pong, or bytes taken off its backlog. */
-  seen: number;
-  ping(): void;
+  readonly seen: number;
+  /** Sends heartbeat number `beat` in the transport's own way. */
+  ping(beat: number): void;
   close(close: Close): void;
 }
 
@@ -47,7 +48,7 @@ export class Heartbeat {
     return this.#beat;
   }
 
-  start(server: Pick<Server<unknown>, "publish">, patients: ReadonlySet<Patient>): void {
+  start(server: Pick<Server<unknown>, "publish">, patients: Iterable<Patient>): void {
     if (!this.enabled) return;
     this.#timer = setInterval(() => {
       try {
@@ -62,7 +63,7 @@ export class Heartbeat {
     clearInterval(this.#timer);
   }
 
-  #tick(server: Pick<Server<unknown>, "publish">, patients: ReadonlySet<Patient>): void {
+  #tick(server: Pick<Server<unknown>, "publish">, patients: Iterable<Patient>): void {
     const dead = [...patients].filter(({ seen }) => this.#beat - seen >= MISSES);
     for (const patient of dead) patient.close(CLOSE.noSignOfLife);
     if (dead.length > 0) this.#log.info("closed connections without a sign of life", { connections: dead.length });
@@ -72,7 +73,7 @@ export class Heartbeat {
     server.publish(HEARTBEAT_TOPIC, encodeNotice({ type: "info", msg: "ping" }, this.#clock.iso()), false);
     for (const patient of patients) {
       patient.listen(false);
-      patient.ping();
+      patient.ping(this.#beat);
     }
   }
 }

@@ -1,11 +1,12 @@
 import type { ServerWebSocket } from "bun";
 import type { Connection } from "../broker/connection.ts";
-import type { Batch, Outlet } from "../broker/ports.ts";
+import type { Batch } from "../broker/ports.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeAnswer, encodeNotice, type Answer, type Notice } from "../protocol/encode.ts";
 import type { RawJson } from "../protocol/json-text.ts";
-import { HEARTBEAT_TOPIC, type Patient } from "./heartbeat.ts";
+import type { Client, Clients } from "./clients.ts";
+import { HEARTBEAT_TOPIC } from "./heartbeat.ts";
 
 /** Answers that a client may leave unread, in UTF-16 code units, before nothing more is read from it. */
 export const MAX_UNREAD_ANSWERS = 64 * 1024;
@@ -31,20 +32,24 @@ const sendBurst = (socket: ServerWebSocket<unknown>): number => {
 };
 
 /** A WebSocket as an outlet: blocked once the kernel takes no more, until everything was taken. */
-export class WebSocketClient implements Outlet, Patient {
+export class WebSocketClient implements Client {
   blocked = false;
+  readonly transport = "websocket";
+  readonly connectedAt = Date.now();
   /** The heartbeat during which it last gave a sign of life. */
   seen = 0;
   readonly connection: Connection;
   readonly #socket: ServerWebSocket<unknown>;
   readonly #clock: Clock;
+  readonly #clients: Clients;
   #unread = 0;
   #readWhilePaused = 0;
 
-  constructor(socket: ServerWebSocket<unknown>, clock: Clock, connect: (outlet: Outlet) => Connection) {
+  constructor(socket: ServerWebSocket<unknown>, clock: Clock, clients: Clients) {
     this.#socket = socket;
     this.#clock = clock;
-    this.connection = connect(this);
+    this.#clients = clients;
+    this.connection = clients.connect(this);
   }
 
   batch(batch: Batch): void {
@@ -108,7 +113,6 @@ export class WebSocketClient implements Outlet, Patient {
     return false;
   }
 
-  /** Whether the kernel has taken everything that was sent; it is blocked from now on if not. */
   get sentAll(): boolean {
     if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
     return !this.blocked;
@@ -137,8 +141,9 @@ export class WebSocketClient implements Outlet, Patient {
     this.#sent(this.#socket.ping());
   }
 
-  close({ code, reason }: Close): void {
-    this.#socket.close(code, reason);
+  close(close: Close): void {
+    this.#clients.closed(close);
+    this.#socket.close(close.code, close.reason);
   }
 
   /** A frame that was not taken at all, status 0, can only be one for a socket that is closed. */

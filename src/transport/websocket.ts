@@ -2,10 +2,12 @@ import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
-import { CLOSE, limitExceeded, Refusal } from "../protocol/codes.ts";
+import type { Metrics } from "../ops/metrics.ts";
+import { CLOSE, Refusal } from "../protocol/codes.ts";
 import { encodePublished } from "../protocol/encode.ts";
 import { decode, type ClientFrame } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/json-text.ts";
+import type { Clients } from "./clients.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { WebSocketClient } from "./websocket-client.ts";
 
@@ -16,10 +18,11 @@ type Socket = ServerWebSocket<SocketData>;
 
 export type WebSocketDeps = {
   broker: Broker;
+  clients: Clients;
   heartbeat: Heartbeat;
   clock: Clock;
   log: Logger;
-  maxConnections: number;
+  metrics: Metrics;
   maxMessageBytes: number;
 };
 
@@ -31,9 +34,7 @@ const IDLE_SECONDS = 120;
 
 /** The WebSocket side: reads frames, has the broker do what they ask, answers. */
 export class WebSocketTransport {
-  readonly clients = new Set<WebSocketClient>();
   readonly #deps: WebSocketDeps;
-  #stopping: (() => void) | undefined;
 
   constructor(deps: WebSocketDeps) {
     this.#deps = deps;
@@ -60,36 +61,19 @@ export class WebSocketTransport {
     };
   }
 
-  /**
-   * Sends every client what is queued for it, says goodbye, and closes it.
-   *
-   * Resolves when all are closed, those that do not take what is queued at the end of `graceMs`.
-   */
-  async stop(graceMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#stopping = resolve;
-    for (const client of [...this.clients]) if (client.sentAll) this.#retire(client);
-    if (this.clients.size === 0) return;
-    const timer = setTimeout(() => {
-      for (const client of [...this.clients]) this.#retire(client);
-      resolve();
-    }, graceMs);
-    await promise;
-    clearTimeout(timer);
-  }
-
   #open(socket: Socket): void {
-    const { broker, heartbeat, clock, maxConnections } = this.#deps;
-    const client = new WebSocketClient(socket, clock, (outlet) => broker.connect(outlet));
-    if (this.clients.size >= maxConnections) {
-      const { code, message } = limitExceeded("MAX_CONNECTIONS", maxConnections);
-      client.answer({ type: "error", error: { code, message } }, undefined);
+    const { clients, heartbeat, clock } = this.#deps;
+    const client = new WebSocketClient(socket, clock, clients);
+    try {
+      clients.checkRoom();
+    } catch (cause) {
+      this.#refuse(client, cause, undefined);
       client.close(CLOSE.limitExceeded);
       return;
     }
     socket.data.client = client;
     client.seen = heartbeat.beat;
-    this.clients.add(client);
+    clients.add(client);
   }
 
   #message(socket: Socket, message: string | Buffer): void {
@@ -119,20 +103,15 @@ export class WebSocketTransport {
     switch (frame.type) {
       case "publish": {
         const ts = clock.iso();
-        const { topic, seq } = broker.publish(frame.topic, frame.message, ts);
-        client.answerText(encodePublished(topic.json, topic.epoch, seq, requestId, ts));
+        // Before the first of its events can be sent, which a long batch is while it is being published.
+        broker.publish(frame.topic, frame.messages, ts, (published) => {
+          if (frame.ack) client.answerText(encodePublished(published, frame.batch, requestId, ts));
+        });
         break;
       }
       case "subscribe": {
-        const asked = {
-          lastN: frame.last_n ?? undefined,
-          since: frame.since ?? undefined,
-          queue: frame.queue ?? undefined,
-          overflow: frame.overflow ?? undefined,
-        };
-        const { topic, replay } = broker.subscribe(connection, frame.topic, frame.client_id, asked);
-        const { name, epoch, log } = topic;
-        client.answer({ type: "ack", topic: name, status: "ok", epoch, seq: log.newest, ...replay }, requestId);
+        const subscribed = broker.subscribe(connection, frame.topic, frame.client_id, frame);
+        client.answer({ type: "ack", status: "ok", ...subscribed }, requestId);
         break;
       }
       case "unsubscribe":
@@ -146,12 +125,14 @@ export class WebSocketTransport {
   }
 
   #refuse(client: WebSocketClient, cause: unknown, requestId: RawJson | undefined): void {
+    const { metrics, log } = this.#deps;
+    metrics.refused(cause instanceof Refusal ? cause.code : "INTERNAL");
     if (cause instanceof Refusal) {
       const { code, message, topic } = cause;
       client.answer({ type: "error", topic, error: { code, message } }, requestId);
       return;
     }
-    this.#deps.log.error("cannot handle a frame", { cause });
+    log.error("cannot handle a frame", { cause });
     const error = { code: "INTERNAL", message: "Internal error; the server's log has its cause" } as const;
     client.answer({ type: "error", error }, requestId);
   }
@@ -160,9 +141,7 @@ export class WebSocketTransport {
     const { client } = socket.data;
     if (client === undefined) return;
     client.seen = this.#deps.heartbeat.beat;
-    if (!client.unblock()) return;
-    client.connection.drained();
-    if (this.#stopping !== undefined && client.sentAll) this.#retire(client);
+    if (client.unblock()) this.#deps.clients.drained(client);
   }
 
   #alive(socket: Socket): void {
@@ -171,15 +150,6 @@ export class WebSocketTransport {
 
   #close(socket: Socket): void {
     const { client } = socket.data;
-    if (client === undefined) return;
-    this.clients.delete(client);
-    this.#deps.broker.disconnect(client.connection);
-    if (this.clients.size === 0) this.#stopping?.();
-  }
-
-  #retire(client: WebSocketClient): void {
-    this.#deps.broker.retire(client.connection);
-    client.notice({ type: "info", msg: "server_shutdown" });
-    client.close(CLOSE.shuttingDown);
+    if (client !== undefined) this.#deps.clients.gone(client);
   }
 }

@@ -4,10 +4,13 @@
  */
 import { Broker } from "../../src/broker/broker.ts";
 import type { Batch, Outlet } from "../../src/broker/ports.ts";
+import { Metrics } from "../../src/ops/metrics.ts";
 
 /** Takes everything, and only counts it. */
 class Sink implements Outlet {
   static taken = 0;
+  readonly transport = "websocket";
+  readonly connectedAt = 0;
   blocked = false;
   batch(batch: Batch): void {
     batch.write();
@@ -31,15 +34,15 @@ function brokerWith(topics: number, subscribersEach: number): Broker {
     historyMemoryBytes: 1e9,
     autoCreateTopics: true,
   };
-  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e" });
+  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
   for (let topic = 0; topic < topics; topic++) {
     for (let i = 0; i < subscribersEach; i++)
-      broker.subscribe(broker.connect(new Sink()), `t${topic}`, `c${i}`, { lastN: 0 });
+      broker.subscribe(broker.connect(new Sink()), `t${topic}`, `c${i}`, { last_n: 0 });
   }
   return broker;
 }
 
-const message = { id: "550e8400-e29b-41d4-a716-446655440000", payload: `"${"x".repeat(128)}"` };
+const messages = [{ id: "550e8400-e29b-41d4-a716-446655440000", payload: `"${"x".repeat(128)}"` }];
 
 /** The publishes alone are timed; the flushes between them, which hand the events out, are not. */
 function appends(subscribers: number): number {
@@ -48,7 +51,7 @@ function appends(subscribers: number): number {
   const times: number[] = [];
   for (let round = 0; round < 100; round++) {
     const begun = Bun.nanoseconds();
-    for (let i = 0; i < perRound; i++) broker.publish("t0", message, "2026-11-21T22:53:00.000Z");
+    for (let i = 0; i < perRound; i++) broker.publish("t0", messages, "2026-11-21T22:53:00.000Z");
     times.push((Bun.nanoseconds() - begun) / perRound);
     broker.flush();
   }
@@ -60,7 +63,7 @@ function deliveries(topics: number, subscribersEach: number): number {
   const broker = brokerWith(topics, subscribersEach);
   const times: number[] = [];
   for (let round = 0; round < 60; round++) {
-    for (let topic = 0; topic < topics; topic++) broker.publish(`t${topic}`, message, "2026-11-21T22:53:00.000Z");
+    for (let topic = 0; topic < topics; topic++) broker.publish(`t${topic}`, messages, "2026-11-21T22:53:00.000Z");
     const begun = Bun.nanoseconds();
     broker.flush();
     times.push((Bun.nanoseconds() - begun) / (topics * subscribersEach));

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Broker, type BrokerLimits } from "../../src/broker/broker.ts";
+import { Metrics } from "../../src/ops/metrics.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 
 const LIMITS: BrokerLimits = {
@@ -13,13 +14,16 @@ const LIMITS: BrokerLimits = {
 
 function setUp(limits: Partial<BrokerLimits> = {}) {
   let wakes = 0;
-  const broker = new Broker({ ...LIMITS, ...limits }, { wake: () => void wakes++, makeEpoch: () => `epoch ${wakes}` });
+  const broker = new Broker(
+    { ...LIMITS, ...limits },
+    { wake: () => void wakes++, makeEpoch: () => `epoch ${wakes}`, metrics: new Metrics() },
+  );
   const connect = () => {
     const outlet = new FakeOutlet();
     return { outlet, connection: broker.connect(outlet) };
   };
   const publish = (topic: string, count: number, payload = "1") => {
-    for (let i = 0; i < count; i++) broker.publish(topic, { id: "i", payload }, "now");
+    for (let i = 0; i < count; i++) broker.publish(topic, [{ id: "i", payload }], "now");
   };
   return { broker, connect, publish, wakes: () => wakes };
 }
@@ -27,7 +31,7 @@ function setUp(limits: Partial<BrokerLimits> = {}) {
 test("Broker reports the exact hole after an overflow, where it is", () => {
   const { broker, connect, publish } = setUp();
   const { outlet, connection } = connect();
-  broker.subscribe(connection, "t", "me", { lastN: 0 });
+  broker.subscribe(connection, "t", "me", { last_n: 0 });
   outlet.room = 2;
   publish("t", 9);
   broker.flush();
@@ -42,7 +46,7 @@ test("Broker counts nothing asked for as replay against the queue", () => {
   publish("t", 10);
   const { outlet, connection } = connect();
   outlet.room = 1;
-  broker.subscribe(connection, "t", "me", { lastN: 8 });
+  broker.subscribe(connection, "t", "me", { last_n: 8 });
   broker.flush();
   publish("t", 30);
   outlet.room = Number.POSITIVE_INFINITY;
@@ -53,7 +57,7 @@ test("Broker counts nothing asked for as replay against the queue", () => {
 test("Broker drops nothing of a burst for one who is not blocked, and sends it in few batches", () => {
   const { broker, connect, publish } = setUp({ maxHistory: 0 });
   const { outlet, connection } = connect();
-  broker.subscribe(connection, "t", "me", { lastN: 0 });
+  broker.subscribe(connection, "t", "me", { last_n: 0 });
   publish("t", 10);
   broker.flush();
   expect(outlet.story).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
@@ -63,7 +67,7 @@ test("Broker drops nothing of a burst for one who is not blocked, and sends it i
 test("Broker sends a connection everything of one turn in one batch, whatever the topics", () => {
   const { broker, connect, publish } = setUp();
   const { outlet, connection } = connect();
-  for (const topic of ["a", "b", "c"]) broker.subscribe(connection, topic, "me", { lastN: 0 });
+  for (const topic of ["a", "b", "c"]) broker.subscribe(connection, topic, "me", { last_n: 0 });
   for (const topic of ["a", "b", "c"]) publish(topic, 2);
   broker.flush();
   expect(outlet.sent).toHaveLength(6);
@@ -75,8 +79,8 @@ test("Broker lets the topics of one connection take turns", () => {
   publish("long", 100, `"${"x".repeat(10_000)}"`);
   publish("short", 1);
   const { outlet, connection } = connect();
-  broker.subscribe(connection, "long", "me", { lastN: 100 });
-  broker.subscribe(connection, "short", "me", { lastN: 1 });
+  broker.subscribe(connection, "long", "me", { last_n: 100 });
+  broker.subscribe(connection, "short", "me", { last_n: 1 });
   broker.flush();
   const at = outlet.sent.findIndex((sent) => typeof sent === "string" && sent.includes('"topic":"short"'));
   expect(at).toBeGreaterThan(0);
@@ -86,19 +90,19 @@ test("Broker lets the topics of one connection take turns", () => {
 test("Broker wakes its pump for a publish or a replay, and not for a subscription to what is to come", () => {
   const { broker, connect, publish, wakes } = setUp();
   const { connection } = connect();
-  broker.subscribe(connection, "t", "me", { lastN: 5 });
+  broker.subscribe(connection, "t", "me", { last_n: 5 });
   expect(wakes()).toBe(0);
   publish("t", 1);
   expect(wakes()).toBe(1);
   broker.flush();
-  broker.subscribe(connection, "t", "again", { lastN: 1 });
+  broker.subscribe(connection, "t", "again", { last_n: 1 });
   expect(wakes()).toBe(2);
 });
 
 test("Broker keeps history within its memory, and says what a subscriber lost by that", () => {
   const { broker, connect, publish } = setUp({ maxHistory: 100, maxSubscriberQueue: 50, historyMemoryBytes: 50_000 });
   const { outlet, connection } = connect();
-  broker.subscribe(connection, "t", "me", { lastN: 0 });
+  broker.subscribe(connection, "t", "me", { last_n: 0 });
   outlet.room = 0;
   publish("t", 30, `"${"x".repeat(4000)}"`);
   broker.flush();
@@ -115,7 +119,7 @@ test("Broker holds a replay that is being sent only within its memory", () => {
   publish("t", 10, `"${"x".repeat(700)}"`);
   const { outlet, connection } = connect();
   outlet.room = 1;
-  broker.subscribe(connection, "t", "me", { lastN: 10 });
+  broker.subscribe(connection, "t", "me", { last_n: 10 });
   broker.flush();
   publish("t", 10);
   outlet.room = Number.POSITIVE_INFINITY;
@@ -129,7 +133,7 @@ test("Broker leaves nothing behind when connections and topics are gone", () => 
   const { outlet, connection } = connect();
   publish("t", 10);
   outlet.room = 1;
-  broker.subscribe(connection, "t", "me", { lastN: 10 });
+  broker.subscribe(connection, "t", "me", { last_n: 10 });
   broker.flush();
   broker.disconnect(connection);
   broker.deleteTopic("t");

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Broker, type Asked } from "../../src/broker/broker.ts";
 import { Refusal } from "../../src/protocol/codes.ts";
+import { Metrics } from "../../src/ops/metrics.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 
 /** A topic "t" of epoch "e" that has published 1 to 20, of which history keeps the newest `maxHistory`. */
@@ -13,17 +14,18 @@ function published(maxHistory = 5) {
     historyMemoryBytes: 1e6,
     autoCreateTopics: true,
   };
-  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e" });
+  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
   const publish = (count: number) => {
-    for (let i = 0; i < count; i++) broker.publish("t", { id: "i", payload: "1" }, "now");
+    for (let i = 0; i < count; i++) broker.publish("t", [{ id: "i", payload: "1" }], "now");
     broker.flush();
   };
   publish(20);
   const subscribe = (asked: Asked) => {
     const outlet = new FakeOutlet();
     const connection = broker.connect(outlet);
-    const { replay } = broker.subscribe(connection, "t", "me", asked);
+    const { topic, epoch, seq, ...replay } = broker.subscribe(connection, "t", "me", asked);
     broker.flush();
+    expect([topic, epoch, seq]).toEqual(["t", "e", 20]);
     return { outlet, connection, replay, story: outlet.story };
   };
   return { broker, publish, subscribe };

@@ -319,7 +319,10 @@ describe("a path", () => {
 
   const allowed: [string, string[]][] = [
     ["/topics", ["GET", "HEAD", "POST"]],
-    ["/topics/x", ["DELETE"]],
+    ["/topics/x", ["DELETE", "GET", "HEAD"]],
+    ["/topics/x/messages", ["GET", "HEAD", "POST"]],
+    ["/topics/x/events", ["GET", "HEAD"]],
+    ["/metrics", ["GET", "HEAD"]],
     ["/health", ["GET", "HEAD"]],
     ["/stats", ["GET", "HEAD"]],
     ["/livez", ["GET", "HEAD"]],

@@ -50,14 +50,23 @@ describe("an answer", () => {
 });
 
 describe("the ack of a publish", () => {
+  const published = (name: string, epoch: string, seq: number, first = seq) => {
+    return { topic: { json: JSON.stringify(name), epoch }, first, seq };
+  };
+
+  test("of a batch says which numbers its messages have, and how many they are", () => {
+    const text = encodePublished(published("t", "e", 9, 6), true, undefined, TS);
+    expect(JSON.parse(text)).toMatchObject({ type: "ack", first_seq: 6, seq: 9, count: 4 });
+  });
+
   test.each(NAMES)("to %j has the protocol's fields", (topic) => {
-    const text = encodePublished(JSON.stringify(topic), "5f", 3, undefined, TS);
+    const text = encodePublished(published(topic, "5f", 3), false, undefined, TS);
     expect(JSON.parse(text)).toEqual({ type: "ack", topic, status: "ok", epoch: "5f", seq: 3, ts: TS });
     expect(text).not.toContain("request_id");
   });
 
   test("echoes a request_id as the text that it came as", () => {
-    const text = encodePublished(`"t"`, "5f", 3, "1.10", TS);
+    const text = encodePublished(published("t", "5f", 3), false, "1.10", TS);
     expect(text).toContain(`"request_id":1.10,`);
     expect(JSON.parse(text)).toMatchObject({ type: "ack", request_id: 1.1, seq: 3 });
   });
@@ -65,7 +74,7 @@ describe("the ack of a publish", () => {
   test("is what encodeAnswer makes of the same ack", () => {
     for (const id of [undefined, `"r"`, "1.10"]) {
       const answer: Answer = { type: "ack", topic: "t", status: "ok", epoch: "e", seq: 9 };
-      expect(encodePublished(`"t"`, "e", 9, id, TS)).toBe(encodeAnswer(answer, id, TS));
+      expect(encodePublished(published("t", "e", 9), false, id, TS)).toBe(encodeAnswer(answer, id, TS));
     }
   });
 });

@@ -22,7 +22,9 @@ const problemOf = (text: string) => refused(text).problem;
 function payloadOf(text: string): string {
   const { frame } = accepted(text);
   if (frame.type !== "publish") throw new Error(`Not a publish: ${frame.type}`);
-  return frame.message.payload;
+  const [message, ...more] = frame.messages;
+  if (message === undefined || more.length > 0) throw new Error(`Not one message: ${frame.messages.length}`);
+  return message.payload;
 }
 
 /** The JSON text of a frame, with `with` in place of or beside its usual fields; undefined leaves a field out. */
@@ -39,7 +41,11 @@ describe("decode", () => {
     ["subscribe", subscribe({}), { type: "subscribe", topic: "t", client_id: "c" }],
     ["subscribe with last_n", subscribe({ last_n: 5 }), { type: "subscribe", topic: "t", client_id: "c", last_n: 5 }],
     ["unsubscribe", unsubscribe({}), { type: "unsubscribe", topic: "t", client_id: "c" }],
-    ["publish", publish({}), { type: "publish", topic: "t", message: { id: ID, payload: "1" } }],
+    [
+      "publish",
+      publish({}),
+      { type: "publish", topic: "t", messages: [{ id: ID, payload: "1" }], batch: false, ack: true },
+    ],
     ["ping", `{"type":"ping"}`, { type: "ping" }],
     ["white space around a frame", ` \t\r\n{ "type" : "ping" }\n`, { type: "ping" }],
   ] as const)("reads %s", (_what, text, frame) => {
@@ -146,7 +152,7 @@ describe("a message id", () => {
     ["version 4", "9b2d6a1e-7c3f-4f55-8a3a-1b2c3d4e5f60"],
     ["version 7", "01890a5d-ac96-774b-bcce-b302099a8057"],
   ])("passes: %s", (_what, id) => {
-    expect(accepted(publish({ message: { id, payload: 1 } })).frame).toMatchObject({ message: { id } });
+    expect(accepted(publish({ message: { id, payload: 1 } })).frame).toMatchObject({ messages: [{ id }] });
   });
 
   test.each([
@@ -468,7 +474,11 @@ test("any payload is delivered verbatim, however it and the frame around it are 
       `"payload":${json.value(2)}`,
       `"y":${json.value(3)}`,
     ]);
-    const expected = { ok: true, frame: { type: "publish", topic: "t", message: { id: ID, payload } }, requestId };
+    const expected = {
+      ok: true,
+      frame: { type: "publish", topic: "t", messages: [{ id: ID, payload }], batch: false, ack: true },
+      requestId,
+    };
     const decoded = decode(text);
     if (!Bun.deepEquals(decoded, expected)) {
       throw new Error(`SEED=${seed}, round ${round}:\n${text}\nwas read as\n${JSON.stringify(decoded)}`);
@@ -487,7 +497,9 @@ test("any text whatever is either read or refused, and what is read is JSON", ()
       whole.slice(0, at) + random.pick(["", `"`, "\\", "{", "}", ",", "0", "\0"]) + whole.slice(at + random.int(3));
     try {
       const decoded = decode(text);
-      if (decoded.ok && decoded.frame.type === "publish") JSON.parse(decoded.frame.message.payload);
+      if (decoded.ok && decoded.frame.type === "publish") {
+        for (const { payload } of decoded.frame.messages) JSON.parse(payload);
+      }
       if (decoded.requestId !== undefined) JSON.parse(decoded.requestId);
     } catch (cause) {
       throw new Error(`SEED=${seed}, round ${round}: ${text}`, { cause });

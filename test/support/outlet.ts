@@ -4,6 +4,8 @@ import type { Notice } from "../../src/protocol/encode.ts";
 
 /** An outlet that remembers what it was sent, and blocks after `room` more events. */
 export class FakeOutlet implements Outlet {
+  readonly transport = "websocket";
+  readonly connectedAt = 0;
   room = Number.POSITIVE_INFINITY;
   closed: Close | undefined;
   batches = 0;
@@ -18,16 +20,14 @@ export class FakeOutlet implements Outlet {
     batch.write();
   }
 
-  event(text: string): void {
+  event(text: string, seq: number): void {
     if (this.blocked) throw new Error("An event was sent to a blocked outlet");
-    this.room--;
-    this.sent.push(text);
+    this.#take(text, seq);
   }
 
-  burst(texts: readonly string[]): void {
+  burst(texts: readonly string[], first: number): void {
     this.batches++;
-    for (const text of texts) this.sent.push(text);
-    this.room -= texts.length;
+    for (const [index, text] of texts.entries()) this.#take(text, first + index);
   }
 
   notice(notice: Notice): void {
@@ -36,6 +36,12 @@ export class FakeOutlet implements Outlet {
 
   close(close: Close): void {
     this.closed = close;
+  }
+
+  #take(text: string, seq: number): void {
+    if (seqOf(text) !== String(seq)) throw new Error(`Said to be seq ${seq}: ${text}`);
+    this.room--;
+    this.sent.push(text);
   }
 
   /** What was sent, in short: `5` for the event of seq 5, `2-4` for that hole, or an info's `msg`. */

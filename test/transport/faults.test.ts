@@ -3,6 +3,8 @@ import { connect } from "node:net";
 import { Broker } from "../../src/broker/broker.ts";
 import { Clock } from "../../src/ops/clock.ts";
 import { Logger } from "../../src/ops/logger.ts";
+import { Metrics } from "../../src/ops/metrics.ts";
+import { Clients } from "../../src/transport/clients.ts";
 import { Heartbeat } from "../../src/transport/heartbeat.ts";
 import { Pump } from "../../src/transport/pump.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
@@ -30,9 +32,11 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     historyMemoryBytes: 1000,
     autoCreateTopics: true,
   };
-  const broker = new Faulty(limits, { wake: () => {}, makeEpoch: () => "e" });
+  const metrics = new Metrics();
+  const broker = new Faulty(limits, { wake: () => {}, makeEpoch: () => "e", metrics });
+  const clients = new Clients({ broker, metrics, maxConnections: 9 });
   const heartbeat = new Heartbeat(0, clock, log);
-  const sockets = new WebSocketTransport({ broker, heartbeat, clock, log, maxConnections: 9, maxMessageBytes: 9999 });
+  const sockets = new WebSocketTransport({ broker, clients, heartbeat, clock, log, metrics, maxMessageBytes: 9999 });
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",

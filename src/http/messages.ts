@@ -1,0 +1,53 @@
+import type { Broker } from "../broker/broker.ts";
+import type { Topic } from "../broker/topic.ts";
+import type { Clock } from "../ops/clock.ts";
+import { Refusal } from "../protocol/codes.ts";
+import { encodeHistory } from "../protocol/encode.ts";
+import { readHistoryQuery, readMessages, type HistoryQuery } from "../protocol/http.ts";
+import { checked, readText } from "./body.ts";
+import { topicOf } from "./topic-path.ts";
+
+type Deps = { broker: Broker; clock: Clock; maxMessageBytes: number };
+
+/** How much history one answer carries, in UTF-16 code units of events; the one that crosses it still goes whole. */
+export const HISTORY_PAGE_BYTES = 4 * 1024 * 1024;
+
+/** `POST /topics/{name}/messages` */
+export function publishMessages({ broker, clock, maxMessageBytes }: Deps) {
+  return async (request: Request): Promise<Response> => {
+    const name = topicOf(request);
+    const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
+    const { topic, first, seq } = broker.publish(name, messages, clock.iso());
+    const ids = messages.map(({ id }) => id);
+    return Response.json({ status: "ok", topic: name, epoch: topic.epoch, first_seq: first, seq, ids });
+  };
+}
+
+/** `GET /topics/{name}/messages` */
+export function readHistory({ broker }: Pick<Deps, "broker">) {
+  return (request: Request): Response => {
+    const query = checked(readHistoryQuery(new URL(request.url).searchParams));
+    const topic = broker.topic(topicOf(request));
+    const { epoch } = query;
+    if (epoch !== undefined && epoch !== topic.epoch) {
+      const message = `Epoch '${epoch}' of topic '${topic.name}' is over: it is '${topic.epoch}' now`;
+      throw new Refusal("TOPIC_NOT_FOUND", message, { topic: topic.name, status: 410 });
+    }
+    const headers = { "content-type": "application/json;charset=utf-8" };
+    return new Response(encodeHistory({ topic, ...pageOf(topic, query) }), { headers });
+  };
+}
+
+function pageOf({ log, historyStart }: Topic, { last_n = Infinity, since, until = Infinity }: HistoryQuery) {
+  const first = Math.max(historyStart, since ?? log.newest - last_n) + 1;
+  const last = Math.min(log.newest, until);
+  const events: string[] = [];
+  let size = 0;
+  let seq = first;
+  for (; seq <= last && size < HISTORY_PAGE_BYTES; seq++) {
+    const event = log.at(seq);
+    events.push(event);
+    size += event.length;
+  }
+  return { oldest: historyStart + 1, newest: log.newest, events, more: seq <= last };
+}

@@ -1,0 +1,35 @@
+/** A place in a topic's life, as `since` names it. */
+export type Position = { epoch: string; seq: number };
+
+/** Headers of an answer that is an event stream (HTML §9.2.5): not to be kept, nor gathered by a proxy in between. */
+export const STREAM_HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  "x-accel-buffering": "no",
+} as const;
+
+/** Something every client ignores; it keeps the connection from looking idle. */
+export const COMMENT = ": heartbeat\n\n";
+
+/** The `id` of an event: what a client that lost its connection sends back as `Last-Event-ID`. */
+export function eventId({ epoch, seq }: Position): string {
+  return `${epoch}:${seq}`;
+}
+
+/** Reads an {@link eventId}; undefined where the text is none. */
+export function parseEventId(text: string): Position | undefined {
+  const [, epoch, seq] = /^([^:]*):(\d{1,15})$/.exec(text) ?? [];
+  return epoch === undefined || seq === undefined ? undefined : { epoch, seq: Number(seq) };
+}
+
+/**
+ * One event of a stream (HTML §9.2.6). `name` is left out for what `onmessage` shall receive, and `id` for what does not
+ * change the position.
+ */
+export function streamEvent(data: string, { id, name }: { id?: string; name?: string }): string {
+  const fields = `${name === undefined ? "" : `event: ${name}\n`}${id === undefined ? "" : `id: ${id}\n`}`;
+  return `${fields}data: ${LINE_END.test(data) ? data.replaceAll(LINE_ENDS, "\ndata: ") : data}\n\n`;
+}
+
+const LINE_END = /[\r\n]/;
+const LINE_ENDS = /\r\n|\r|\n/g;
