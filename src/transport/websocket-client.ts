@@ -138,7 +138,9 @@ export class WebSocketClient implements Client {
   }
 
   ping(): void {
-    this.#sent(this.#socket.ping());
+    // Its status is no use: 0 stands for a ping without a payload as well as for one that was dropped.
+    this.#socket.ping();
+    if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
   }
 
   close(close: Close): void {

@@ -197,6 +197,20 @@ for (const [sign, give] of [
   });
 }
 
+test("a subscriber goes on receiving after a heartbeat", async () => {
+  await using server = startTestServer({ HEARTBEAT_INTERVAL_MS: "50", AUTO_CREATE_TOPICS: "true" });
+  await using subscriber = await Client.connect(server);
+  await using publisher = await Client.connect(server);
+  await subscriber.subscribe("t", "me");
+  for (let beats = 0; beats < 3; beats++) {
+    expect(await subscriber.next()).toMatchObject({ type: "info", msg: "ping" });
+    publisher.send({ type: "publish", topic: "t", message: { id: ID, payload: beats } });
+    let frame = await subscriber.next();
+    while (frame.type === "info") frame = await subscriber.next();
+    expect(frame).toMatchObject({ type: "event", message: { payload: beats } });
+  }
+});
+
 test("a dead peer is closed for want of a sign of life, and one that answers is not", async () => {
   await using server = startTestServer({ HEARTBEAT_INTERVAL_MS: "50" });
   await createTopic(server, "t");
