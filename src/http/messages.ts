@@ -10,7 +10,7 @@ import { topicOf } from "./topic-path.ts";
 type Deps = { broker: Broker; clock: Clock; maxMessageBytes: number };
 
 /** How much history one answer carries, in UTF-16 code units of events; the one that crosses it still goes whole. */
-export const HISTORY_PAGE_BYTES = 4 * 1024 * 1024;
+export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** `POST /topics/{name}/messages` */
 export function publishMessages({ broker, clock, maxMessageBytes }: Deps) {

@@ -35,27 +35,28 @@ test("README's walk-through does what it says, pasted as it is", async () => {
     });
   let heard = "";
   let printed = "";
-  let subscriber: ReturnType<typeof shell> | undefined;
-  let hearing: Promise<void> | undefined;
+  const hearing: Promise<unknown>[] = [];
   for (const { command, subscriber: isSubscriber } of commands("Walk-through")) {
     if (!isSubscriber) {
       printed += await new Response(shell(command).stdout).text();
       continue;
     }
-    subscriber = shell(command);
+    const { stdout, exited } = shell(command);
     const acked = Promise.withResolvers<void>();
-    const { stdout } = subscriber;
-    hearing = (async () => {
+    const listen = async () => {
       const decoder = new TextDecoder();
+      let own = "";
       for await (const chunk of stdout) {
-        heard += decoder.decode(chunk, { stream: true });
-        if (heard.includes('"ack"')) acked.resolve();
+        const text = decoder.decode(chunk, { stream: true });
+        own += text;
+        heard += text;
+        if (own.includes('"ack"')) acked.resolve();
       }
-    })();
+    };
+    hearing.push(listen(), exited);
     await acked.promise;
   }
-  await hearing;
-  await subscriber?.exited;
+  await Promise.all(hearing);
 
   expect(printed).toContain('{"status":"created","topic":"sensor-data"}');
   expect(printed).toContain('{"type":"ack","request_id":"pub1","topic":"sensor-data","status":"ok"');
@@ -66,4 +67,16 @@ test("README's walk-through does what it says, pasted as it is", async () => {
   expect(heard).toContain('"request_id":"sub1"');
   expect(heard).toContain('"message":{"id":"550e8400-e29b-41d4-a716-446655440000","payload":{"temp": 22.50}}}');
   expect(heard).toContain('"msg":"topic_deleted"');
+
+  expect(printed).toContain('"first_seq":2,"seq":3,"ids":["');
+  expect(printed).toContain('"payload":1.10}');
+  expect(heard).toContain("event: subscribed\n");
+  expect(heard).toContain('"payload":"live"}}');
+  expect(heard).toContain('event: info\ndata: {"type":"info","msg":"topic_deleted","topic":"news"');
+
+  expect(printed).toContain("event: slow_consumer\n");
+  const dropped = Number(/"queued":30,"dropped":(\d+)/.exec(printed)?.[1]);
+  const told = new RegExp(`"dropped":${dropped},"first_seq":(\\d+),"last_seq":96\\}`).exec(printed);
+  const fetched = [...printed.matchAll(/^"seq":(\d+),"ts"/gm)].map(([, seq]) => Number(seq));
+  expect(fetched).toEqual(Array.from({ length: dropped }, (_, index) => Number(told?.[1]) + index));
 });
