@@ -1,10 +1,14 @@
 /** A place in a topic's life, as `since` names it. */
 export type Position = { epoch: string; seq: number };
 
-/** Headers of an answer that is an event stream (HTML §9.2.5): not to be kept, nor gathered by a proxy in between. */
+/**
+ * Headers of an answer that is an event stream (HTML §9.2.5): not to be kept, nor gathered by a proxy in between. Its
+ * connection serves nothing else, and closes with it.
+ */
 export const STREAM_HEADERS = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
+  connection: "close",
   "x-accel-buffering": "no",
 } as const;
 

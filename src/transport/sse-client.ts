@@ -40,6 +40,7 @@ export class SseClient implements Client {
   readonly #ended = Promise.withResolvers<void>();
   #stream: ReadableStreamDirectController | undefined;
   #epoch = "";
+  #beat: number;
   #batching = false;
   /** What was sent during a batch, or before the stream was there. */
   #gathered = "";
@@ -50,6 +51,7 @@ export class SseClient implements Client {
     this.#clients = clients;
     this.#log = log;
     this.seen = beat;
+    this.#beat = beat;
     this.connection = clients.connect(this);
   }
 
@@ -76,8 +78,11 @@ export class SseClient implements Client {
 
   batch(batch: Batch): void {
     this.#batching = true;
-    batch.write();
-    this.#batching = false;
+    try {
+      batch.write();
+    } finally {
+      this.#batching = false;
+    }
     this.#write(this.#taken());
   }
 
@@ -102,7 +107,9 @@ export class SseClient implements Client {
 
   listen(): void {}
 
+  /** Nothing answers a comment: that the kernel still takes what is sent is all the life that can be seen. */
   ping(beat: number): void {
+    this.#beat = beat;
     if (this.blocked) return;
     this.seen = beat;
     this.#send(COMMENT);
@@ -159,6 +166,7 @@ export class SseClient implements Client {
   #unblocked(): void {
     if (this.#stream === undefined) return;
     this.blocked = false;
+    this.seen = this.#beat;
     if (this.#patience === undefined) this.#clients.drained(this);
     else this.#end();
   }

@@ -29,7 +29,8 @@ export class SseTransport {
     clients.add(client);
     client.begin(subscribed);
     request.signal.addEventListener("abort", () => client.gone(), { once: true });
-    // A stream may be quiet for long; whether anybody is there is for the heartbeat to find out.
+    // A stream may be quiet for long; whether anybody is there is for the heartbeat to find out. The connection would
+    // stay without a time limit after the stream, which is one reason why the headers close it.
     server.timeout(request, 0);
     const stream = new ReadableStream({ type: "direct", pull: (controller) => client.attach(controller) });
     return new Response(stream, { headers: STREAM_HEADERS });
