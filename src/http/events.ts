@@ -1,13 +1,18 @@
+import type { Clock } from "../ops/clock.ts";
 import { Refusal } from "../protocol/codes.ts";
-import { parseEventId, STREAM_HEADERS, type Position } from "../protocol/event-stream.ts";
+import { encodeNotice } from "../protocol/encode.ts";
+import { parseEventId, STREAM_HEADERS, streamEvent, type Position } from "../protocol/event-stream.ts";
 import { readStreamQuery } from "../protocol/http.ts";
 import type { SseTransport, Timeouts } from "../transport/sse.ts";
 import { checked } from "./body.ts";
 import { topicOf } from "./topic-path.ts";
 
+type Deps = { events: SseTransport; clock: Clock; stopping: () => boolean };
+
 /** `GET /topics/{name}/events`: the answer is a stream of server-sent events, save to `HEAD`. */
-export function openEvents({ events }: { events: SseTransport }) {
+export function openEvents({ events, clock, stopping }: Deps) {
   return (request: Request, server: Timeouts): Response => {
+    if (stopping()) return goodbye(clock);
     const {
       last_n,
       client_id = Bun.randomUUIDv7(),
@@ -20,6 +25,15 @@ export function openEvents({ events }: { events: SseTransport }) {
     const asked = since === undefined ? { last_n, queue, overflow } : { since, queue, overflow };
     return events.open(request, server, topicOf(request), client_id, asked);
   };
+}
+
+/**
+ * The answer while the server shuts down. To any status but 200 a browser's `EventSource` does not come back, and after
+ * a restart it shall.
+ */
+function goodbye(clock: Clock): Response {
+  const info = encodeNotice({ type: "info", msg: "server_shutdown" }, clock.iso());
+  return new Response(streamEvent(info, { name: "info" }), { headers: STREAM_HEADERS });
 }
 
 /** The position that a client which lost its connection names (HTML §9.2.4). */

@@ -33,7 +33,7 @@ export function routes(deps: HttpDeps) {
     "/topics": on({ GET: listTopics(deps), POST: createTopic(deps) }),
     "/topics/:name": on({ GET: showTopic(deps), DELETE: deleteTopic(deps) }),
     "/topics/:name/messages": on({ GET: readHistory(deps), POST: publishMessages(deps) }),
-    "/topics/:name/events": on({ GET: openEvents(deps) }),
+    "/topics/:name/events": always({ GET: openEvents(deps) }),
     "/health": always({ GET: health(deps) }),
     "/stats": always({ GET: stats(deps) }),
     "/metrics": always({ GET: showMetrics(deps) }),

@@ -36,6 +36,12 @@ test("while a stalled client has its grace nobody new comes in; it gets what was
   expect([ready.status, await ready.json()]).toMatchObject([503, { code: "SHUTTING_DOWN" }]);
   expect((await fetch(`${server.url}/topics`, { method: "POST", body: '{"name":"new"}' })).status).toBe(503);
   await expect(Client.connect(server)).rejects.toThrow();
+  // Any other status would keep a browser's EventSource from ever coming back.
+  const stream = await fetch(`${server.url}/topics/t/events`);
+  expect([stream.status, stream.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+  expect(await stream.text()).toMatch(
+    /^event: info\ndata: \{"type":"info","msg":"server_shutdown","ts":"[^"]+"\}\n\n$/,
+  );
 
   const frames = await stalled.readUntil(() => stalled.close !== undefined);
   const events = frames.filter(({ type }) => type === "event");
