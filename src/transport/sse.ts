@@ -1,5 +1,6 @@
 import type { Server } from "bun";
-import type { Asked, Broker } from "../broker/broker.ts";
+import type { Asked } from "../broker/asked.ts";
+import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import { STREAM_HEADERS } from "../protocol/event-stream.ts";

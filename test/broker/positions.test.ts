@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { Broker, type Asked } from "../../src/broker/broker.ts";
+import type { Asked } from "../../src/broker/asked.ts";
+import { Broker } from "../../src/broker/broker.ts";
 import { Refusal } from "../../src/protocol/codes.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { FakeOutlet } from "../support/outlet.ts";
