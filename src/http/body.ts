@@ -1,5 +1,5 @@
 import { Refusal } from "../protocol/codes.ts";
-import type { Read } from "../protocol/http.ts";
+import type { Read } from "../protocol/read.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

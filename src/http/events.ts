@@ -5,13 +5,13 @@ import { parseEventId, STREAM_HEADERS, streamEvent, type Position } from "../pro
 import { readStreamQuery } from "../protocol/http.ts";
 import type { SseTransport, Timeouts } from "../transport/sse.ts";
 import { checked } from "./body.ts";
-import { topicOf } from "./topic-path.ts";
+import { topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = { events: SseTransport; clock: Clock; stopping: () => boolean };
 
 /** `GET /topics/{name}/events`: the answer is a stream of server-sent events, save to `HEAD`. */
 export function openEvents({ events, clock, stopping }: Deps) {
-  return (request: Request, server: Timeouts): Response => {
+  return (request: RoutedRequest, server: Timeouts): Response => {
     if (stopping()) return goodbye(clock);
     const {
       last_n,
@@ -37,7 +37,7 @@ function goodbye(clock: Clock): Response {
 }
 
 /** The position that a client which lost its connection names (HTML §9.2.4). */
-function lastSeen(request: Request): Position | undefined {
+function lastSeen(request: RoutedRequest): Position | undefined {
   const text = request.headers.get("last-event-id");
   if (text === null || text === "") return undefined;
   const position = parseEventId(text);

@@ -5,7 +5,7 @@ import { Refusal } from "../protocol/codes.ts";
 import { encodeHistory } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages, type HistoryQuery } from "../protocol/http.ts";
 import { checked, readText } from "./body.ts";
-import { topicOf } from "./topic-path.ts";
+import { topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = { broker: Broker; clock: Clock; maxMessageBytes: number };
 
@@ -14,7 +14,7 @@ export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** `POST /topics/{name}/messages` */
 export function publishMessages({ broker, clock, maxMessageBytes }: Deps) {
-  return async (request: Request): Promise<Response> => {
+  return async (request: RoutedRequest): Promise<Response> => {
     const name = topicOf(request);
     const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
     const { topic, first, seq } = broker.publish(name, messages, clock.iso());
@@ -25,7 +25,7 @@ export function publishMessages({ broker, clock, maxMessageBytes }: Deps) {
 
 /** `GET /topics/{name}/messages` */
 export function readHistory({ broker }: Pick<Deps, "broker">) {
-  return (request: Request): Response => {
+  return (request: RoutedRequest): Response => {
     const query = checked(readHistoryQuery(new URL(request.url).searchParams));
     const topic = broker.topic(topicOf(request));
     const { epoch } = query;

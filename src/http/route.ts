@@ -2,11 +2,12 @@ import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { Refusal } from "../protocol/codes.ts";
 import { problem } from "./problem.ts";
+import type { RoutedRequest } from "./topic-path.ts";
 
 type Answer = Response | undefined;
 
 /** Answers one request; undefined where it became a WebSocket. A thrown `Refusal` is answered as its problem document. */
-export type Handler<Server> = (request: Request, server: Server) => Answer | Promise<Answer>;
+export type Handler<Server> = (request: RoutedRequest, server: Server) => Answer | Promise<Answer>;
 
 export type RouteDeps = {
   mayConnect: (request: Request) => boolean;
@@ -34,7 +35,7 @@ export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileSt
     if (handler !== undefined) return handler(request, server);
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
     const detail = `${request.method} is not for this path; it takes ${allow}`;
-    return problem(new Refusal("BAD_REQUEST", detail, { status: 405 }), { allow });
+    return refuse(deps, new Refusal("BAD_REQUEST", detail, { status: 405 }), { allow });
   });
 }
 
@@ -48,11 +49,16 @@ export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler
       return withCors(request, await handler(request, server));
     } catch (cause) {
       const refusal = cause instanceof Refusal ? cause : fault(deps.log, request, cause);
-      deps.metrics.refused(refusal.code);
-      const response = problem(refusal);
+      const response = refuse(deps, refusal);
       return allowed ? withCors(request, response) : response;
     }
   };
+}
+
+/** Answers with a problem document, and counts it. */
+export function refuse({ metrics }: RouteDeps, refusal: Refusal, headers?: Record<string, string>): Response {
+  metrics.refused(refusal.code);
+  return problem(refusal, headers);
 }
 
 function fault(log: Logger, { method, url }: Request, cause: unknown): Refusal {

@@ -9,8 +9,7 @@ import { openEvents } from "./events.ts";
 import { health, livez, readyz } from "./health.ts";
 import { publishMessages, readHistory } from "./messages.ts";
 import { showMetrics } from "./metrics.ts";
-import { problem } from "./problem.ts";
-import { guarded, route, type Methods, type RouteDeps } from "./route.ts";
+import { guarded, refuse, route, type Methods, type RouteDeps } from "./route.ts";
 import { createTopic, deleteTopic, listTopics, showTopic, stats } from "./topics.ts";
 
 export type HttpDeps = RouteDeps & {
@@ -29,7 +28,7 @@ export function routes(deps: HttpDeps) {
   const on = (methods: Methods<BunServer>) => route(deps, methods);
   const always = (methods: Methods<BunServer>) => route(deps, methods, true);
   return {
-    "/ws": on({ GET: upgrade }),
+    "/ws": on({ GET: upgrade(deps) }),
     "/topics": on({ GET: listTopics(deps), POST: createTopic(deps) }),
     "/topics/:name": on({ GET: showTopic(deps), DELETE: deleteTopic(deps) }),
     "/topics/:name/messages": on({ GET: readHistory(deps), POST: publishMessages(deps) }),
@@ -46,15 +45,18 @@ export function routes(deps: HttpDeps) {
 export function notFound(deps: RouteDeps) {
   const handler = guarded<BunServer>(deps, false, (request) => {
     const { pathname } = new URL(request.url);
-    return problem(new Refusal("BAD_REQUEST", `There is nothing at ${pathname}`, { status: 404 }));
+    return refuse(deps, new Refusal("BAD_REQUEST", `There is nothing at ${pathname}`, { status: 404 }));
   });
   return async (request: Request, server: BunServer): Promise<Response> =>
     (await handler(request, server)) ?? new Response(null, { status: 500 });
 }
 
 /** `GET /ws` */
-function upgrade(request: Request, server: BunServer): Response | undefined {
-  if (server.upgrade(request, { data: {} })) return undefined;
-  const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
-  return problem(new Refusal("BAD_REQUEST", detail, { status: 426 }), { upgrade: "websocket", connection: "upgrade" });
+function upgrade(deps: RouteDeps) {
+  return (request: Request, server: BunServer): Response | undefined => {
+    if (server.upgrade(request, { data: {} })) return undefined;
+    const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
+    const refusal = new Refusal("BAD_REQUEST", detail, { status: 426 });
+    return refuse(deps, refusal, { upgrade: "websocket", connection: "upgrade" });
+  };
 }

@@ -1,17 +1,32 @@
-import { Refusal } from "../protocol/codes.ts";
+import { Refusal, topicNotFound } from "../protocol/codes.ts";
+import { isName } from "../protocol/names.ts";
+
+/** A request to a path of which a part may be a topic's name, as Bun's router hands it over, percent-decoded. */
+export type RoutedRequest = Request & { readonly params?: { readonly name?: string } };
+
+/** What the router makes of bytes that are no UTF-8. */
+const REPLACEMENT = "\uFFFD";
 
 /**
- * The topic that a path under `/topics/` names, percent-decoded (RFC 3986 §2.1).
+ * The topic that a path under `/topics/` names (RFC 3986 §2.1).
  *
- * From the URL itself: what Bun's router makes of a malformed name is another name.
- *
- * @throws {Refusal} where the encoding is malformed
+ * @throws {Refusal} where its encoding is malformed, or no topic can have that name
  */
-export function topicOf(request: Request): string {
-  const encoded = /^[^:]+:\/\/[^/]*\/topics\/([^/?#]*)/.exec(request.url)?.[1] ?? "";
+export function topicOf({ params, url }: RoutedRequest): string {
+  const name = params?.name ?? "";
+  if (name.includes(REPLACEMENT) && name !== spelledOut(url)) {
+    throw new Refusal("BAD_REQUEST", "The topic's name in the path is not valid percent-encoding of UTF-8");
+  }
+  if (!isName(name)) throw topicNotFound(name);
+  return name;
+}
+
+/** The name as the URL itself spells it: there a malformed one is told from one that has {@link REPLACEMENT} in it. */
+function spelledOut(url: string): string | undefined {
+  const encoded = /^[^:]+:\/\/[^/]*\/topics\/([^/?#]*)/.exec(url)?.[1] ?? "";
   try {
     return decodeURIComponent(encoded);
   } catch {
-    throw new Refusal("BAD_REQUEST", `The topic's name in the path is not valid percent-encoding: '${encoded}'`);
+    return undefined;
   }
 }

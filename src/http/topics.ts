@@ -2,7 +2,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { Subscription } from "../broker/subscription.ts";
 import { readCreateTopic } from "../protocol/http.ts";
 import { checked, readText } from "./body.ts";
-import { topicOf } from "./topic-path.ts";
+import { topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = { broker: Broker; maxMessageBytes: number };
 
@@ -27,7 +27,7 @@ export function listTopics({ broker }: Pick<Deps, "broker">) {
 
 /** `GET /topics/{name}` */
 export function showTopic({ broker }: Pick<Deps, "broker">) {
-  return (request: Request): Response => {
+  return (request: RoutedRequest): Response => {
     const { name, epoch, log, historyStart, subscriptions } = broker.topic(topicOf(request));
     return Response.json({
       topic: name,
@@ -52,7 +52,7 @@ function describeSubscriber(subscription: Subscription) {
 
 /** `DELETE /topics/{name}` */
 export function deleteTopic({ broker }: Pick<Deps, "broker">) {
-  return (request: Request): Response => {
+  return (request: RoutedRequest): Response => {
     const name = topicOf(request);
     broker.deleteTopic(name);
     return Response.json({ status: "deleted", topic: name });

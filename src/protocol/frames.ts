@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { lastMember, skipSpace, skipValue, type RawJson } from "./json-text.ts";
-import { batchOf, message, messagesOf, payloadOf, type Message } from "./messages.ts";
+import { batch, messageSchema, messagesOf, payloadOf, readBatch, type Message } from "./messages.ts";
 import { nameSchema } from "./names.ts";
+import { describe, parseJson, read, shorten, type Read } from "./read.ts";
 
 const topic = nameSchema("'topic'", "Missing 'topic'");
 const clientIdFor = (type: string) => nameSchema("'client_id'", `Missing 'client_id' for ${type}`);
@@ -46,8 +47,13 @@ const FRAMES = {
       "'since' and 'last_n' exclude each other",
     ),
   unsubscribe: z.object({ type: z.literal("unsubscribe"), topic, client_id: clientIdFor("unsubscribe") }),
-  publish: z.object({ type: z.literal("publish"), topic, message, ack }),
-  publishBatch: z.object({ type: z.literal("publish"), topic, messages: batchOf(message), ack }),
+  publish: z.object({
+    type: z.literal("publish"),
+    topic,
+    message: messageSchema("message", "Missing 'message' for publish"),
+    ack,
+  }),
+  publishBatch: z.object({ type: z.literal("publish"), topic, messages: batch, ack }),
   ping: z.object({ type: z.literal("ping") }),
 } as const;
 
@@ -79,7 +85,7 @@ export type Decoded =
 export function decode(text: string): Decoded {
   const parsed = parseJson(text);
   if (!parsed.ok) return refuse(parsed.problem);
-  const { value } = parsed;
+  const value = parsed.content;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return refuse(`A frame must be a JSON object, not ${describe(value)}`);
   }
@@ -98,18 +104,18 @@ export function decode(text: string): Decoded {
     case null:
       return problem("Missing 'type'");
     case "publish": {
-      const batch = given.messages !== undefined && given.messages !== null;
-      if (batch && given.message !== undefined && given.message !== null) {
+      const several = given.messages !== undefined && given.messages !== null;
+      if (several && given.message !== undefined && given.message !== null) {
         return problem("'message' and 'messages' exclude each other");
       }
-      const read = batch ? readBatch(value, text) : readSingle(value, text, plain);
-      return read.ok ? { ok: true, frame: read.frame, requestId } : problem(read.problem);
+      const publish = several ? readSeveral(value, text) : readSingle(value, text, plain);
+      return publish.ok ? { ok: true, frame: publish.content, requestId } : problem(publish.problem);
     }
     case "subscribe":
     case "unsubscribe":
     case "ping": {
-      const read = FRAMES[type].safeParse(value);
-      return read.success ? { ok: true, frame: read.data, requestId } : problem(firstProblem(read.error));
+      const other = read<ClientFrame>(FRAMES[type], value);
+      return other.ok ? { ok: true, frame: other.content, requestId } : problem(other.problem);
     }
     default:
       if (typeof type !== "string") return problem(`'type' must be a string, not ${describe(type)}`);
@@ -119,50 +125,22 @@ export function decode(text: string): Decoded {
 
 type Given = { type?: unknown; topic?: unknown; request_id?: unknown; message?: unknown; messages?: unknown };
 
-type Read = { ok: true; frame: PublishFrame } | { ok: false; problem: string };
-
-function readSingle(value: unknown, text: string, plain: boolean): Read {
-  const read = FRAMES.publish.safeParse(value);
-  if (!read.success) return { ok: false, problem: firstProblem(read.error) };
-  const { type, topic: name, message: sent, ack: wanted } = read.data;
-  const messages = [{ id: sent.id, payload: payloadOf(text, plain) }];
-  return { ok: true, frame: { type, topic: name, messages, batch: false, ack: wanted !== false } };
+function readSingle(value: unknown, text: string, plain: boolean): Read<PublishFrame> {
+  const single = read(FRAMES.publish, value);
+  if (!single.ok) return single;
+  const { type, topic: name, message, ack: wanted } = single.content;
+  const messages = [{ id: message.id, payload: payloadOf(text, plain) }];
+  return { ok: true, content: { type, topic: name, messages, batch: false, ack: wanted !== false } };
 }
 
-function readBatch(value: unknown, text: string): Read {
-  const read = FRAMES.publishBatch.safeParse(value);
-  if (!read.success) return { ok: false, problem: firstProblem(read.error) };
-  const { type, topic: name, messages: sent, ack: wanted } = read.data;
-  const messages = messagesOf(text, sent);
-  return { ok: true, frame: { type, topic: name, messages, batch: true, ack: wanted !== false } };
-}
-
-/** `JSON.parse` as a result instead of an exception. */
-export function parseJson(text: string): { ok: true; value: unknown } | { ok: false; problem: string } {
-  try {
-    return { ok: true, value: JSON.parse(text) };
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/^JSON Parse error: /, "") : String(cause);
-    return { ok: false, problem: `Not valid JSON: ${shorten(reason)}` };
-  }
-}
-
-/** The first thing that is wrong, in the order of the schema's fields. */
-export function firstProblem(error: z.ZodError): string {
-  return error.issues[0]?.message ?? "Invalid";
-}
-
-export function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-const MAX_ECHO = 64;
-
-/** A client's own words in an error text, cut so that the answer to a bad frame is never a large one. */
-function shorten(words: string): string {
-  return words.length <= MAX_ECHO ? words : `${words.slice(0, MAX_ECHO).toWellFormed()}…`;
+function readSeveral(value: unknown, text: string): Read<PublishFrame> {
+  const several = read(FRAMES.publishBatch, value);
+  if (!several.ok) return several;
+  const { type, topic: name, messages: elements, ack: wanted } = several.content;
+  const heads = readBatch(elements, messageSchema);
+  if (!heads.ok) return heads;
+  const messages = messagesOf(text, heads.content);
+  return { ok: true, content: { type, topic: name, messages, batch: true, ack: wanted !== false } };
 }
 
 function refuse(problem: string): Decoded {
@@ -170,8 +148,8 @@ function refuse(problem: string): Decoded {
 }
 
 function nameOf(given: unknown): string | undefined {
-  const read = topic.safeParse(given);
-  return read.success ? read.data : undefined;
+  const name = read(topic, given);
+  return name.ok ? name.content : undefined;
 }
 
 /** The `request_id` as it was written; undefined where there is none, or none that can be one. */

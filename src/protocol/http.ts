@@ -1,30 +1,24 @@
 import { z } from "zod";
-import { describe, firstProblem, OVERFLOWS, parseJson } from "./frames.ts";
-import { batchOf, messageForm, messagesOf, solePayloadOf, type Message } from "./messages.ts";
+import { OVERFLOWS } from "./frames.ts";
+import { batch, messageFormSchema, messagesOf, readBatch, solePayloadOf, type Message } from "./messages.ts";
 import { nameSchema } from "./names.ts";
+import { describe, parseJson, read, type Read } from "./read.ts";
 
 /** A topic's name as a path or a body gives it. */
 const topicName = nameSchema("'name'", "Missing 'name'");
 
 const notAnObject = ({ input }: { input?: unknown }) => `The body must be a JSON object, not ${describe(input)}`;
 
-/** What a body or a query came to: its content, or what is wrong with it. */
-export type Read<T> = { ok: true; content: T } | { ok: false; problem: string };
-
-function read<T>(schema: z.ZodType<T>, value: unknown): Read<T> {
-  const result = schema.safeParse(value);
-  return result.success ? { ok: true, content: result.data } : { ok: false, problem: firstProblem(result.error) };
-}
-
 const createTopicBody = z.object({ name: topicName }, { error: notAnObject });
 
 /** Reads the body of `POST /topics`. */
 export function readCreateTopic(text: string): Read<{ name: string }> {
   const parsed = parseJson(text);
-  return parsed.ok ? read(createTopicBody, parsed.value) : parsed;
+  return parsed.ok ? read(createTopicBody, parsed.content) : parsed;
 }
 
-const messagesBody = z.object({ messages: batchOf(messageForm) });
+const soleBody = messageFormSchema("");
+const severalBody = z.object({ messages: batch });
 
 /**
  * Reads the body of `POST /topics/{name}/messages`: one message or `messages`, their payloads verbatim.
@@ -34,19 +28,21 @@ const messagesBody = z.object({ messages: batchOf(messageForm) });
 export function readMessages(text: string, makeId: () => string): Read<Message[]> {
   const parsed = parseJson(text);
   if (!parsed.ok) return parsed;
-  const { value } = parsed;
+  const value = parsed.content;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return { ok: false, problem: notAnObject({ input: value }) };
   }
   if (!("messages" in value) || value.messages === null) {
-    const sole = read(messageForm, value);
+    const sole = read(soleBody, value);
     if (!sole.ok) return sole;
     return { ok: true, content: [{ id: sole.content.id ?? makeId(), payload: solePayloadOf(text) }] };
   }
   if ("payload" in value) return { ok: false, problem: "'payload' and 'messages' exclude each other" };
-  const batch = read(messagesBody, value);
-  if (!batch.ok) return batch;
-  const heads = batch.content.messages.map(({ id }) => ({ id: id ?? makeId() }));
+  const several = read(severalBody, value);
+  if (!several.ok) return several;
+  const forms = readBatch(several.content.messages, messageFormSchema);
+  if (!forms.ok) return forms;
+  const heads = forms.content.map(({ id }) => ({ id: id ?? makeId() }));
   return { ok: true, content: messagesOf(text, heads) };
 }
 

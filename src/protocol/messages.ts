@@ -1,45 +1,47 @@
 import { z } from "zod";
 import { lastMember, skipSpace, skipValue, type RawJson } from "./json-text.ts";
+import { read, type Read } from "./read.ts";
 
 /** A message to publish: `payload` is the text its publisher sent, not a value read from it. */
 export type Message = { id: string; payload: RawJson };
 
-type Place = { path?: PropertyKey[] | undefined };
+/** `id`, or `message.id` of what its sender calls `message`. */
+const fieldOf = (message: string, field: string) => (message === "" ? field : `${message}.${field}`);
 
-/** Where in its document an issue is, as its sender would write it: `message.id`, `messages[1]`. */
-function nameOf({ path = [] }: Place): string {
-  return path.reduce<string>((name, key) => {
-    if (typeof key === "number") return `${name}[${key}]`;
-    return name === "" ? String(key) : `${name}.${String(key)}`;
-  }, "");
+const idOf = (message: string) => z.guid(`${fieldOf(message, "id")} must be a valid UUID`);
+
+const payloadIn = (message: string) =>
+  z.unknown().refine((value) => value !== undefined, `Missing '${fieldOf(message, "payload")}'`);
+
+/** Schema of a message with an id of its own, as frames carry it. `name` is what its sender calls it. */
+export function messageSchema(name: string, missing = `'${name}' must be an object`) {
+  return z.object(
+    { id: idOf(name), payload: payloadIn(name) },
+    { error: ({ input }) => (input === undefined || input === null ? missing : `'${name}' must be an object`) },
+  );
 }
 
-const id = z.guid({ error: (issue: Place) => `${nameOf(issue)} must be a valid UUID` });
-const payload = z.unknown().refine((value) => value !== undefined, {
-  error: (issue: Place) => `Missing '${nameOf(issue)}'`,
-});
-
-const notAnObject = (issue: Place) => `'${nameOf(issue)}' must be an object`;
-
-/** A message with an id of its own, as frames carry it. */
-export const message = z.object(
-  { id, payload },
-  {
-    error: (issue) => (issue.input === undefined || issue.input === null ? missing(issue) : notAnObject(issue)),
-  },
-);
-
-/** A message that may be given an id by the server. */
-export const messageForm = z.object({ id: id.nullish(), payload }, { error: notAnObject });
-
-/** The messages of one publish that stand or fall together. */
-export function batchOf<T extends z.ZodType>(element: T) {
-  return z.array(element, "'messages' must be an array").min(1, "'messages' must not be empty");
+/** Schema of a message that may be given its id by the server. */
+export function messageFormSchema(name: string) {
+  return z.object({ id: idOf(name).nullish(), payload: payloadIn(name) }, `'${name}' must be an object`);
 }
 
-function missing(issue: Place): string {
-  const name = nameOf(issue);
-  return name === "message" ? "Missing 'message' for publish" : notAnObject(issue);
+/** Messages that stand or fall together, before each of them is read. */
+export const batch = z.array(z.unknown(), "'messages' must be an array").min(1, "'messages' must not be empty");
+
+/**
+ * Reads the elements of `messages`, up to the first that is not as `schemaOf` says. Where a client sends a hundred thousand
+ * bad ones, the time to say so of each would be seconds.
+ */
+export function readBatch<T>(elements: readonly unknown[], schemaOf: (name: string) => z.ZodType<T>): Read<T[]> {
+  const schema = schemaOf("messages[]");
+  const content: T[] = [];
+  for (const [index, element] of elements.entries()) {
+    const one = read(schema, element);
+    if (!one.ok) return read(z.array(schemaOf(`messages[${index}]`)), [element]);
+    content.push(one.content);
+  }
+  return { ok: true, content };
 }
 
 const PAYLOAD_KEY = '"payload"';

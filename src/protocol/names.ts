@@ -8,7 +8,7 @@ const PLAIN = /^[ -~]{1,255}$/;
 const CONTROL = /\p{Cc}/u;
 
 /** Whether `name` is 1 to 255 UTF-8 bytes without control characters or lone surrogates. */
-function isName(name: string): boolean {
+export function isName(name: string): boolean {
   if (PLAIN.test(name)) return true;
   return (
     name.length > 0 &&

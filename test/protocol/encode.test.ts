@@ -2,12 +2,15 @@ import { describe, expect, test } from "bun:test";
 import {
   encodeAnswer,
   encodeEvent,
+  encodeHistory,
   encodeNotice,
   encodePublished,
   slowConsumer,
   type Answer,
   type Notice,
 } from "../../src/protocol/encode.ts";
+import { JsonWriter } from "../support/json-writer.ts";
+import { Random, seedOfRun } from "../support/random.ts";
 
 const TS = "2025-08-25T10:00:00.000Z";
 const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
@@ -117,5 +120,83 @@ describe("a notice", () => {
       error: { code: "SLOW_CONSUMER", message, dropped, first_seq: first, last_seq: last },
       ts: TS,
     });
+  });
+});
+
+describe("history", () => {
+  const HOSTILE_NAMES = [
+    ...NAMES,
+    `"message":{`,
+    `,"message":{"id":"x","payload":0}}`,
+    `t","seq":9,"ts":"x","message":{"id":"x","payload":0}}`,
+    `\\","message":{`,
+    `\\\\"`,
+    `{"type":"event","topic":"t",`,
+    "message",
+    "]}",
+    "\ud83d",
+  ];
+  const HOSTILE_PAYLOADS = [
+    "null",
+    "1.10",
+    "12345678901234567890",
+    `""`,
+    `"\\"message\\":{"`,
+    `{"message":{"id":"x","payload":1}}`,
+    `{ "message" : { }, "message":{"payload":[ ]} }`,
+    `[{"seq":9},"}}",{"ts":"]}"}]`,
+    `"}"`,
+    "{}",
+    `"\u2028😀\\ud800"`,
+    `{\r\n "b":1,\t"a":2, "b":3 }`,
+  ];
+
+  /** What `encodeHistory` makes of messages that were published from `first` on. */
+  function historyOf(name: string, payloads: readonly string[], first = 1, more = false): string {
+    const topic = { json: JSON.stringify(name), epoch: "5f" };
+    const events = payloads.map((payload, index) => encodeEvent(topic.json, first + index, { id: ID, payload }, TS));
+    return encodeHistory({ topic, oldest: 3, newest: 99, events, more });
+  }
+
+  const valueOf = (text: string): unknown => JSON.parse(text);
+  const entryOf = (seq: number, payload: string) => `{"seq":${seq},"ts":"${TS}","id":"${ID}","payload":${payload}}`;
+
+  test("of nothing has the protocol's fields", () => {
+    expect(historyOf("t", [])).toBe(`{"topic":"t","epoch":"5f","oldest_seq":3,"seq":99,"messages":[]}`);
+  });
+
+  test("says that there is more only where there is", () => {
+    expect(historyOf("t", ["1"], 7, true)).toBe(
+      `{"topic":"t","epoch":"5f","oldest_seq":3,"seq":99,"more":true,"messages":[${entryOf(7, "1")}]}`,
+    );
+    expect(historyOf("t", ["1"])).not.toContain("more");
+  });
+
+  test.each(HOSTILE_NAMES)("of the topic %j has each message as it was published", (name) => {
+    const entries = HOSTILE_PAYLOADS.map((payload, index) => entryOf(98 + index, payload));
+    expect(historyOf(name, HOSTILE_PAYLOADS, 98)).toBe(
+      `{"topic":${JSON.stringify(name)},"epoch":"5f","oldest_seq":3,"seq":99,"messages":[${entries.join(",")}]}`,
+    );
+  });
+
+  test("of any topic has any payload verbatim", () => {
+    const seed = seedOfRun();
+    const random = new Random(seed);
+    const json = new JsonWriter(random);
+    for (let round = 0; round < 500; round++) {
+      const name = random.pick(HOSTILE_NAMES) + String(JSON.parse(json.string()));
+      const payloads = Array.from({ length: random.int(4) }, () =>
+        random.chance(0.2) ? random.pick(HOSTILE_PAYLOADS) : json.value(4),
+      );
+      const first = 1 + random.int(1e9);
+      const text = historyOf(name, payloads, first);
+      const entries = payloads.map((payload, index) => entryOf(first + index, payload));
+      const where = `SEED=${seed}, round ${round}: ${text}`;
+      expect(text, where).toEndWith(`"messages":[${entries.join(",")}]}`);
+      const messages = payloads.map((payload, index) => {
+        return { seq: first + index, ts: TS, id: ID, payload: valueOf(payload) };
+      });
+      expect(JSON.parse(text), where).toEqual({ topic: name, epoch: "5f", oldest_seq: 3, seq: 99, messages });
+    }
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { decode } from "../../src/protocol/frames.ts";
+import { JsonWriter } from "../support/json-writer.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 
 const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
@@ -377,75 +378,6 @@ describe("nesting of 100,000 levels", () => {
     expect(problemOf(text).length).toBeLessThan(200);
   });
 });
-
-/** Writes random JSON, in all the ways in which one value can be written. */
-class JsonWriter {
-  readonly #random: Random;
-
-  constructor(random: Random) {
-    this.#random = random;
-  }
-
-  space(): string {
-    return this.#random.chance(0.7) ? "" : this.#repeat(3, () => this.#random.pick([" ", "\t", "\n", "\r"]));
-  }
-
-  value(depth: number): string {
-    const kind = this.#random.int(depth === 0 ? 3 : 5);
-    if (kind === 0) return this.#random.pick(["null", "true", "false"]);
-    if (kind === 1) return this.#number();
-    if (kind === 2) return this.string();
-    const [open, close] = kind === 3 ? "[]" : "{}";
-    const members: string[] = [];
-    for (let left = this.#random.int(5); left > 0; left--) {
-      const key = kind === 3 ? "" : `${this.space()}${this.#key()}${this.space()}:`;
-      members.push(`${key}${this.space()}${this.value(depth - 1)}${this.space()}`);
-    }
-    return `${open}${members.length === 0 ? this.space() : members.join(",")}${close}`;
-  }
-
-  string(): string {
-    return `"${this.#repeat(12, () => this.#character())}"`;
-  }
-
-  #key(): string {
-    return this.#random.chance(0.5)
-      ? this.string()
-      : this.#random.pick([`"payload"`, `"message"`, `"id"`, `"__proto__"`]);
-  }
-
-  #number(): string {
-    const digits = this.#repeat(24, () => String(this.#random.int(10))).replace(/^0+/, "") || "0";
-    const fraction = this.#random.chance(0.3) ? `.${this.#random.int(1000)}0` : "";
-    const exponent = this.#random.chance(0.3)
-      ? `${this.#random.pick(["e", "E"])}${this.#random.pick(["", "+", "-"])}${this.#random.int(500)}`
-      : "";
-    return `${this.#random.pick(["", "-"])}${digits}${fraction}${exponent}`;
-  }
-
-  #character(): string {
-    if (this.#random.chance(0.3)) {
-      return this.#random.pick([
-        '\\"',
-        "\\\\",
-        "\\/",
-        "\\b",
-        "\\f",
-        "\\n",
-        "\\r",
-        "\\t",
-        "\\u007b",
-        "\\u0022",
-        "\\uD83d",
-      ]);
-    }
-    return this.#random.pick(["a", "{", "}", "[", "]", ",", ":", "'", " ", "é", "😀", "\u2028", "\u007f", "payload"]);
-  }
-
-  #repeat(most: number, make: () => string): string {
-    return Array.from({ length: this.#random.int(most + 1) }, make).join("");
-  }
-}
 
 test("any payload is delivered verbatim, however it and the frame around it are written", () => {
   const seed = seedOfRun();

@@ -1,0 +1,34 @@
+import type { z } from "zod";
+
+/** What something from outside came to: its content, or what is wrong with it. */
+export type Read<T> = { ok: true; content: T } | { ok: false; problem: string };
+
+/** Reads a value by a schema. Of all that may be wrong it names the first, in the order of the schema's fields. */
+export function read<T>(schema: z.ZodType<T>, value: unknown): Read<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return { ok: true, content: result.data };
+  return { ok: false, problem: result.error.issues[0]?.message ?? "Invalid" };
+}
+
+/** `JSON.parse` as a result instead of an exception. */
+export function parseJson(text: string): Read<unknown> {
+  try {
+    return { ok: true, content: JSON.parse(text) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.replace(/^JSON Parse error: /, "") : String(cause);
+    return { ok: false, problem: `Not valid JSON: ${shorten(reason)}` };
+  }
+}
+
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+const MAX_ECHO = 64;
+
+/** A client's own words in an error text, cut so that the answer to a bad frame is never a large one. */
+export function shorten(words: string): string {
+  return words.length <= MAX_ECHO ? words : `${words.slice(0, MAX_ECHO).toWellFormed()}…`;
+}

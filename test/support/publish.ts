@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { topicDetail } from "./figures.ts";
+
+const publishedSchema = z.object({ epoch: z.string(), first_seq: z.number(), seq: z.number() });
+
+/** Publishes messages over HTTP, in one request. */
+export async function publish(server: { url: string }, topic: string, payloads: readonly unknown[]) {
+  return publishText(server, topic, JSON.stringify({ messages: payloads.map((payload) => ({ payload })) }));
+}
+
+/** Publishes the messages of a body as it is. */
+export async function publishText(server: { url: string }, topic: string, body: string) {
+  const path = `${server.url}/topics/${encodeURIComponent(topic)}/messages`;
+  const response = await fetch(path, { method: "POST", body });
+  if (response.status !== 200) throw new Error(`Cannot publish: ${await response.text()}`);
+  return publishedSchema.parse(await response.json());
+}
+
+const LARGE = "x".repeat(100_000);
+
+/** Publishes `count` messages of 100 KB. Returns the newest `seq`. */
+export async function publishLarge(server: { url: string }, topic: string, count: number): Promise<number> {
+  // As many as fit into one request.
+  const most = 10;
+  let seq = 0;
+  for (let left = count; left > 0; left -= most) {
+    ({ seq } = await publish(server, topic, Array<string>(Math.min(left, most)).fill(LARGE)));
+  }
+  return seq;
+}
+
+/**
+ * Publishes messages of 100 KB until one subscriber, who does not read, has lost `enough` of them or is gone: the kernel
+ * takes several megabytes first, and more for one who has read a lot. Returns the newest `seq`.
+ */
+export async function overwhelm(server: { url: string }, topic: string, clientId: string, enough = 1): Promise<number> {
+  const lost = async () => {
+    const { subscribers } = await topicDetail(server, topic);
+    return subscribers.find(({ client_id }) => client_id === clientId)?.dropped ?? Number.POSITIVE_INFINITY;
+  };
+  const before = await lost();
+  let seq = 0;
+  do seq = await publishLarge(server, topic, 10);
+  while ((await lost()) < before + enough);
+  return seq;
+}
