@@ -15,19 +15,19 @@ export type Asked = {
   overflow?: Overflow | undefined;
 };
 
-/** The `seq` that a replay starts after, if one was asked for, and what is to be said of it. */
-export function startOf(
-  topic: Topic,
-  { last_n: lastN = 0, since }: Asked,
-): { after?: number; outcome?: Omit<Replay, "replay"> } {
-  const { historyStart, log, epoch } = topic;
-  if (since === undefined) return lastN === 0 ? {} : { after: Math.max(log.newest - lastN, historyStart) };
-  if (since.epoch !== epoch) return { after: historyStart, outcome: { recovered: false } };
-  if (since.seq > log.newest) {
-    const message = `'since.seq' is ${since.seq}, and the newest in this epoch is ${log.newest}`;
-    throw new Refusal("BAD_REQUEST", message, { topic: topic.name });
-  }
-  if (since.seq >= historyStart) return { after: since.seq, outcome: { recovered: true } };
-  const missed = { first_seq: since.seq + 1, last_seq: historyStart };
-  return { after: historyStart, outcome: { recovered: false, missed } };
+/** The `seq` that a replay starts after, if one was asked for. */
+export function startOf({ name, epoch, log, historyStart }: Topic, { last_n = 0, since }: Asked): number | undefined {
+  if (since === undefined) return last_n === 0 ? undefined : Math.max(log.newest - last_n, historyStart);
+  if (since.epoch !== epoch) return historyStart;
+  if (since.seq <= log.newest) return Math.max(since.seq, historyStart);
+  const message = `'since.seq' is ${since.seq}, and the newest in this epoch is ${log.newest}`;
+  throw new Refusal("BAD_REQUEST", message, { topic: name });
+}
+
+/** What is to be said to one who asked for all after a position, and is sent all after `from`. */
+export function outcomeOf(topic: Topic, since: Position | undefined, from: number): Omit<Replay, "replay"> {
+  if (since === undefined) return {};
+  if (since.epoch !== topic.epoch) return { recovered: false };
+  if (since.seq >= from) return { recovered: true };
+  return { recovered: false, missed: { first_seq: since.seq + 1, last_seq: from } };
 }

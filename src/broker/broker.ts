@@ -1,7 +1,7 @@
 import { CLOSE, limitExceeded, Refusal, topicNotFound } from "../protocol/codes.ts";
 import { encodeEvent, type Published, type Subscribed } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
-import { startOf, type Asked } from "./asked.ts";
+import { outcomeOf, startOf, type Asked } from "./asked.ts";
 import { Connection } from "./connection.ts";
 import { HistoryMemory } from "./history-memory.ts";
 import type { BrokerMetrics, Outlet } from "./ports.ts";
@@ -140,9 +140,11 @@ export class Broker {
     const own = current?.holder === connection ? current : undefined;
     const subscription = own ?? this.#begin(topic, clientId, connection, queue, current);
     if (asked.queue !== undefined || asked.overflow !== undefined) subscription.queue = queue;
-    const count = start.after === undefined ? 0 : subscription.replay(start.after);
+    const replay = start === undefined ? 0 : subscription.replay(start);
     if (subscription.pending && this.#enqueue(subscription)) this.#ports.wake();
-    return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay: count, ...start.outcome };
+    // What still waits for one who asks again is not missed, even where history has let go of it.
+    const outcome = outcomeOf(topic, asked.since, Math.min(start ?? 0, subscription.position));
+    return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay, ...outcome };
   }
 
   /** Ends the subscription, if the connection holds one under that id. */

@@ -69,6 +69,11 @@ export class Subscription {
     this.#cursor = feed.log.newest;
   }
 
+  /** The `seq` up to which everything was sent or reported. */
+  get position(): number {
+    return this.#cursor;
+  }
+
   /** Whether anything is left to send or to report. */
   get pending(): boolean {
     return this.#cursor < this.feed.log.newest;
@@ -76,10 +81,10 @@ export class Subscription {
 
   /** How many events wait to be sent, and how many it was or will be told that it lost. */
   figures(): { queued: number; dropped: number } {
-    if (this.holder.outlet.blocked) this.settle();
     const { newest, oldest } = this.feed.log;
+    const dropEnd = this.holder.outlet.blocked ? this.#settled : this.#dropEnd;
     const replayed = Math.max(0, this.#replayEnd - this.#goneUntil());
-    const live = newest - Math.max(this.#cursor, this.#replayEnd, this.#dropEnd, oldest - 1);
+    const live = newest - Math.max(this.#cursor, this.#replayEnd, dropEnd, oldest - 1);
     const queued = replayed + live;
     return { queued, dropped: this.#dropped + (newest - this.#cursor - queued) };
   }
@@ -132,9 +137,7 @@ export class Subscription {
    * when a connection that was blocked is no more.
    */
   settle(): void {
-    if (!this.#overflows || this.queue.overflow === "disconnect") return;
-    const kept = this.queue.overflow === "latest" ? 1 : this.queue.limit;
-    this.#dropEnd = Math.max(this.#dropEnd, this.feed.log.newest - kept);
+    this.#dropEnd = this.#settled;
   }
 
   /** Sends until about `budget` code units went out, the outlet blocks, or nothing is left. Returns the budget left. */
@@ -175,6 +178,13 @@ export class Subscription {
   discard(): void {
     this.#cursor = this.feed.log.newest;
     this.#release();
+  }
+
+  /** The `seq` up to which queued events are let go of, once the connection takes more. */
+  get #settled(): number {
+    if (!this.#overflows || this.queue.overflow === "disconnect") return this.#dropEnd;
+    const kept = this.queue.overflow === "latest" ? 1 : this.queue.limit;
+    return Math.max(this.#dropEnd, this.feed.log.newest - kept);
   }
 
   /** Whether more is queued than may be. Replay does not count. */

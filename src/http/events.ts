@@ -1,3 +1,4 @@
+import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
 import { Refusal } from "../protocol/codes.ts";
 import { encodeNotice } from "../protocol/encode.ts";
@@ -7,10 +8,10 @@ import type { SseTransport, Timeouts } from "../transport/sse.ts";
 import { checked } from "./body.ts";
 import { topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = { events: SseTransport; clock: Clock; stopping: () => boolean };
+type Deps = { broker: Broker; events: SseTransport; clock: Clock; stopping: () => boolean };
 
 /** `GET /topics/{name}/events`: the answer is a stream of server-sent events, save to `HEAD`. */
-export function openEvents({ events, clock, stopping }: Deps) {
+export function openEvents({ broker, events, clock, stopping }: Deps) {
   return (request: RoutedRequest, server: Timeouts): Response => {
     if (stopping()) return goodbye(clock);
     const {
@@ -20,10 +21,14 @@ export function openEvents({ events, clock, stopping }: Deps) {
       overflow,
     } = checked(readStreamQuery(new URL(request.url).searchParams));
     const since = lastSeen(request);
-    if (request.method === "HEAD") return new Response(null, { headers: STREAM_HEADERS });
+    const topic = topicOf(request);
+    if (request.method === "HEAD") {
+      broker.topic(topic);
+      return new Response(null, { headers: STREAM_HEADERS });
+    }
     // Who comes back asks for what it missed, not once more for what it first asked for.
     const asked = since === undefined ? { last_n, queue, overflow } : { since, queue, overflow };
-    return events.open(request, server, topicOf(request), client_id, asked);
+    return events.open(request, server, topic, client_id, asked);
   };
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeAnswer, encodeNotice, type Notice, type Subscribed } from "../protocol/encode.ts";
+import type { Overflow } from "../protocol/frames.ts";
 import { COMMENT, eventId, streamEvent } from "../protocol/event-stream.ts";
 import type { Client, Clients } from "./clients.ts";
 
@@ -40,6 +41,7 @@ export class SseClient implements Client {
   readonly #ended = Promise.withResolvers<void>();
   #stream: ReadableStreamDirectController | undefined;
   #epoch = "";
+  #passesHoles = true;
   #beat: number;
   #batching = false;
   /** What was sent during a batch, or before the stream was there. */
@@ -55,10 +57,15 @@ export class SseClient implements Client {
     this.connection = clients.connect(this);
   }
 
-  /** Sends the first event of the stream. Its id is the position that those which follow start from. */
-  begin(subscribed: Subscribed): void {
+  /**
+   * Sends the first event of the stream. Its id is the position that those which follow start from.
+   *
+   * @param overflow what is to become of it when it is slow
+   */
+  begin(subscribed: Subscribed, overflow: Overflow | undefined): void {
     const { epoch, seq, replay } = subscribed;
     this.#epoch = epoch;
+    this.#passesHoles = overflow !== "disconnect";
     const ack = encodeAnswer({ type: "ack", status: "ok", ...subscribed }, undefined, this.#clock.iso());
     this.#send(streamEvent(ack, { name: "subscribed", id: eventId({ epoch, seq: seq - replay }) }));
   }
@@ -100,9 +107,10 @@ export class SseClient implements Client {
       this.#send(streamEvent(text, { name: "info" }));
       return;
     }
-    // Who was told of a hole has passed it: on its return it is not sent what it was told is dropped.
-    const id = eventId({ epoch: this.#epoch, seq: notice.error.last_seq });
-    this.#send(streamEvent(text, { name: "slow_consumer", id }));
+    // Who was told of a hole has passed it: on its return it is not sent what it was told is dropped. Save one who
+    // asked to be disconnected, who would rather return than have the hole.
+    const passed = { id: eventId({ epoch: this.#epoch, seq: notice.error.last_seq }) };
+    this.#send(streamEvent(text, { name: "slow_consumer", ...(this.#passesHoles ? passed : {}) }));
   }
 
   listen(): void {}

@@ -28,7 +28,7 @@ export class SseTransport {
     const client = new SseClient(this.#deps, heartbeat.beat);
     const subscribed = broker.subscribe(client.connection, topic, clientId, asked);
     clients.add(client);
-    client.begin(subscribed);
+    client.begin(subscribed, asked.overflow);
     request.signal.addEventListener("abort", () => client.gone(), { once: true });
     // A stream may be quiet for long; whether anybody is there is for the heartbeat to find out. The connection would
     // stay without a time limit after the stream, which is one reason why the headers close it.
