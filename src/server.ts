@@ -31,7 +31,7 @@ export function startServer(config: Config, log: Logger): RunningServer {
   const broker = new Broker(config, { wake: () => pump.wake(), makeEpoch, metrics });
   const pump = new Pump(() => broker.flush(), config.flushIntervalMs, log);
   const heartbeat = new Heartbeat(config.heartbeatIntervalMs, clock, log);
-  const clients = new Clients({ ...config, broker, metrics });
+  const clients = new Clients({ ...config, broker, metrics, log });
   const transportDeps = { broker, clients, heartbeat, clock, log, metrics };
   const sockets = new WebSocketTransport({ ...transportDeps, maxMessageBytes: config.maxMessageBytes });
   const http = {

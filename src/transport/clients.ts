@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Connection } from "../broker/connection.ts";
 import type { Outlet, Transport } from "../broker/ports.ts";
+import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { CLOSE, limitExceeded, type Close } from "../protocol/codes.ts";
 import type { Patient } from "./heartbeat.ts";
@@ -12,7 +13,7 @@ export interface Client extends Outlet, Patient {
   readonly sentAll: boolean;
 }
 
-export type ClientsDeps = { broker: Broker; metrics: Metrics; maxConnections: number };
+export type ClientsDeps = { broker: Broker; metrics: Metrics; log: Logger; maxConnections: number };
 
 /** Every client that is connected, by whatever transport: bounds their number, and takes leave of them all. */
 export class Clients implements Iterable<Client> {
@@ -52,6 +53,17 @@ export class Clients implements Iterable<Client> {
   drained(client: Client): void {
     client.connection.drained();
     if (this.#stopping !== undefined && client.sentAll) this.#retire(client);
+  }
+
+  /** Runs `work` in the next turn of the event loop. */
+  soon(work: () => void): void {
+    setImmediate(() => {
+      try {
+        work();
+      } catch (cause) {
+        this.#deps.log.error("fault while a client was sent more", { cause });
+      }
+    });
   }
 
   /** To be called once the client's connection is closed. */

@@ -20,11 +20,28 @@ const FRAME_OVERHEAD_BYTES = 6;
 /** What `ServerWebSocket.send` returns for a frame that waits in user space, the kernel having taken no more. */
 const ENQUEUED = -1;
 
+type Sender = Pick<ServerWebSocket<unknown>, "sendText">;
+
+/** What of Bun's socket a client needs. */
+export type Socket = Sender & { cork<T>(write: (socket: Sender) => T): T } & Pick<
+    ServerWebSocket<unknown>,
+    | "getBufferedAmount"
+    | "ping"
+    | "subscribe"
+    | "unsubscribe"
+    | "pause"
+    | "resume"
+    | "isPaused"
+    | "readyState"
+    | "terminate"
+    | "close"
+  >;
+
 let corked: Batch | undefined;
 const writeCorked = () => corked?.write();
 
 let burst: readonly string[] = [];
-const sendBurst = (socket: ServerWebSocket<unknown>): number => {
+const sendBurst = (socket: Sender): number => {
   const texts = burst;
   const status = socket.sendText(texts[0] ?? "");
   for (let i = 1; i < texts.length; i++) socket.sendText(texts[i] ?? "");
@@ -39,13 +56,14 @@ export class WebSocketClient implements Client {
   /** The heartbeat during which it last gave a sign of life. */
   seen = 0;
   readonly connection: Connection;
-  readonly #socket: ServerWebSocket<unknown>;
+  readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #clients: Clients;
   #unread = 0;
   #readWhilePaused = 0;
+  #looksAgain = false;
 
-  constructor(socket: ServerWebSocket<unknown>, clock: Clock, clients: Clients) {
+  constructor(socket: Socket, clock: Clock, clients: Clients) {
     this.#socket = socket;
     this.#clock = clock;
     this.#clients = clients;
@@ -56,7 +74,7 @@ export class WebSocketClient implements Client {
     corked = batch;
     this.#socket.cork(writeCorked);
     // Inside a cork every send looks taken; only now does it show.
-    if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
+    this.#look();
   }
 
   event(text: string): void {
@@ -94,9 +112,8 @@ export class WebSocketClient implements Client {
 
   /** Takes note of a ping frame, which Bun has answered by itself. */
   pinged(): void {
-    const unread = this.#socket.getBufferedAmount();
-    if (unread > 0) this.blocked = true;
-    if (unread > MAX_UNREAD_ANSWERS) this.#pause();
+    this.#look();
+    if (this.#socket.getBufferedAmount() > MAX_UNREAD_ANSWERS) this.#pause();
   }
 
   /**
@@ -114,18 +131,18 @@ export class WebSocketClient implements Client {
   }
 
   get sentAll(): boolean {
-    if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
+    this.#look();
     return !this.blocked;
   }
 
-  /** Takes note that the kernel has taken some of what waited. Returns whether the client was blocked and is no more. */
-  unblock(): boolean {
-    if (!this.blocked || this.#socket.getBufferedAmount() > 0) return false;
+  /** Takes note that the kernel may have taken what waited, and goes on if it has taken all. */
+  drained(): void {
+    if (!this.blocked || this.#socket.getBufferedAmount() > 0) return;
     this.blocked = false;
     this.#unread = 0;
     this.#readWhilePaused = 0;
     if (this.#socket.isPaused) this.#socket.resume();
-    return true;
+    this.#clients.drained(this);
   }
 
   #pause(): void {
@@ -140,7 +157,7 @@ export class WebSocketClient implements Client {
   ping(): void {
     // Its status is no use: 0 stands for a ping without a payload as well as for one that was dropped.
     this.#socket.ping();
-    if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
+    this.#look();
   }
 
   close(close: Close): void {
@@ -148,8 +165,21 @@ export class WebSocketClient implements Client {
     this.#socket.close(close.code, close.reason);
   }
 
-  /** A frame that was not taken at all, status 0, can only be one for a socket that is closed. */
   #sent(status: number): void {
-    if (status <= 0) this.blocked = true;
+    if (status <= 0 || this.blocked) this.#look();
+  }
+
+  /** Brings `blocked` up to date with what the kernel has left of all that was sent. */
+  #look(): void {
+    if (this.#socket.getBufferedAmount() > 0) {
+      this.blocked = true;
+    } else if (this.blocked && !this.#looksAgain) {
+      // The kernel took the backlog along with what was sent just now: of that no drain event tells.
+      this.#looksAgain = true;
+      this.#clients.soon(() => {
+        this.#looksAgain = false;
+        if (this.#socket.readyState === WebSocket.OPEN) this.drained();
+      });
+    }
   }
 }

@@ -141,7 +141,7 @@ export class WebSocketTransport {
     const { client } = socket.data;
     if (client === undefined) return;
     client.seen = this.#deps.heartbeat.beat;
-    if (client.unblock()) this.#deps.clients.drained(client);
+    client.drained();
   }
 
   #alive(socket: Socket): void {

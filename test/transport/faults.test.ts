@@ -34,7 +34,7 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
   };
   const metrics = new Metrics();
   const broker = new Faulty(limits, { wake: () => {}, makeEpoch: () => "e", metrics });
-  const clients = new Clients({ broker, metrics, maxConnections: 9 });
+  const clients = new Clients({ broker, metrics, log, maxConnections: 9 });
   const heartbeat = new Heartbeat(0, clock, log);
   const sockets = new WebSocketTransport({ broker, clients, heartbeat, clock, log, metrics, maxMessageBytes: 9999 });
   const server = Bun.serve({

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { Broker } from "../../src/broker/broker.ts";
+import { Metrics } from "../../src/ops/metrics.ts";
+import { FakeOutlet } from "../support/outlet.ts";
+
+test.each([0, 3])(
+  "who asks again while stalled is not told that it missed what it is sent, history %d",
+  (maxHistory) => {
+    const limits = {
+      maxHistory,
+      maxSubscriberQueue: 10,
+      maxTopics: 1,
+      maxSubscriptionsPerConnection: 1,
+      historyMemoryBytes: 1e9,
+      autoCreateTopics: true,
+    };
+    const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
+    const outlet = new FakeOutlet();
+    const connection = broker.connect(outlet);
+    broker.subscribe(connection, "t", "me");
+    outlet.room = 2;
+    for (let i = 0; i < 10; i++) {
+      broker.publish("t", [{ id: "i", payload: "1" }], "t");
+      broker.flush();
+    }
+    expect(outlet.story).toEqual(["1", "2"]);
+
+    // 3 to 10 are queued, which is more than history holds.
+    const { missed } = broker.subscribe(connection, "t", "me", { since: { epoch: "e", seq: 1 } });
+    outlet.room = 100;
+    connection.drained();
+    broker.flush();
+    expect(outlet.story).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+    expect(missed?.last_seq).toBeLessThan(3);
+  },
+);

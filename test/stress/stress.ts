@@ -1,0 +1,217 @@
+import { OVERFLOWS, type Overflow } from "../../src/protocol/frames.ts";
+import { metrics } from "../support/figures.ts";
+import { Random } from "../support/random.ts";
+import { Books, idle, type Tally } from "./books.ts";
+import { historyPage } from "./frames.ts";
+import type { Sums } from "./ledger.ts";
+import { Publisher, type Stage } from "./publisher.ts";
+import { Seat } from "./seat.ts";
+import type { Subscriber } from "./subscriber.ts";
+import { EventStreamSubscriber, WebSocketSubscriber } from "./subscriber-kinds.ts";
+import { until, Watch } from "./watch.ts";
+
+export type Plan = {
+  seed: number;
+  seconds: number;
+  maxHistory: number;
+  queue: number;
+  /** Whether the server may run out of memory for history. */
+  scarce?: boolean;
+};
+
+/** What a run came to. */
+export type Figures = { published: number } & Sums & Tally;
+
+/** Two topics of heavy messages, which fill the kernel's buffers, and others whose names and sizes differ. */
+const STAGES: readonly Stage[] = [
+  { name: "heavy/0", bytes: [20_000, 60_000], most: 10 },
+  { name: "heavy/1", bytes: [20_000, 60_000], most: 10 },
+  { name: "middling é", bytes: [0, 9000], most: 20 },
+  { name: "light?", bytes: [0, 30], most: 60 },
+];
+
+const PUBLISHERS = 5;
+const WEBSOCKETS = 12;
+const STREAMS = 8;
+
+/** One run: everybody at it for a while, then the settlement. */
+class Stress {
+  readonly #server: { url: string; port: number };
+  readonly #plan: Plan;
+  readonly #books: Books;
+  readonly #watch: Watch;
+  readonly #random: Random;
+  readonly #publishers: Publisher[];
+  readonly #subscribers: Subscriber[];
+
+  constructor(server: { url: string; port: number }, plan: Plan) {
+    const { seed, maxHistory, scarce = false } = plan;
+    this.#server = server;
+    this.#plan = plan;
+    this.#books = new Books({ maxHistory, scarce });
+    this.#watch = new Watch(server.url);
+    this.#random = new Random(seed);
+    this.#publishers = Array.from({ length: PUBLISHERS }, (_, i) => {
+      return new Publisher(i, server, STAGES, new Random(seed + 1000 + i), this.#books);
+    });
+    this.#subscribers = Array.from({ length: WEBSOCKETS + STREAMS }, (_, i) => this.#subscriber(i));
+  }
+
+  async run(progress: (words: string) => void): Promise<Figures> {
+    const { seconds } = this.#plan;
+    for (const { name } of STAGES) await this.#watch.create(name);
+    const timer = setTimeout(() => this.#books.stop(), seconds * 1000);
+    const telling = setInterval(() => progress(this.#progress()), 10_000);
+    const all = [...this.#publishers, ...this.#subscribers].map((one) => one.live());
+    all.push(this.#replaceTopics(), this.#readHistory());
+    try {
+      await Promise.all(all.map((life) => life.catch((cause: unknown) => this.#books.fail(cause))));
+      this.#books.throwIfFailed();
+      return await this.#settle();
+    } finally {
+      clearTimeout(timer);
+      clearInterval(telling);
+      for (const one of [...this.#publishers, ...this.#subscribers]) one.leave();
+    }
+  }
+
+  /** Half of the subscribers share their id with another one. */
+  #subscriber(index: number): Subscriber {
+    const { seed } = this.#plan;
+    const random = new Random(seed + 2000 + index);
+    const terms = { port: this.#server.port, queue: 1 + random.int(this.#plan.queue) };
+    const overflow: Overflow = random.chance(0.6) ? "drop_oldest" : random.pick(OVERFLOWS);
+    const seatAt = ({ name }: Stage) => {
+      const clientId = index % 4 < 2 ? `shared ${Math.floor(index / 4)}` : `own ${index}`;
+      return new Seat(`subscriber ${index}`, name, clientId, overflow, this.#books);
+    };
+    if (index >= WEBSOCKETS) {
+      const seat = seatAt(STAGES[index % 2 === 0 ? 0 : (index >> 1) % STAGES.length] ?? random.pick(STAGES));
+      return new EventStreamSubscriber(terms, seat, random, this.#books);
+    }
+    const seats = STAGES.filter(() => random.chance(0.6)).map(seatAt);
+    return new WebSocketSubscriber(terms, seats.length > 0 ? seats : STAGES.map(seatAt), random, this.#books);
+  }
+
+  async #replaceTopics(): Promise<void> {
+    const { tally } = this.#books;
+    await idle(this.#random, 1000);
+    while (this.#books.running) {
+      const { name } = this.#random.pick(STAGES);
+      await this.#watch.delete(name);
+      tally.deletions++;
+      await idle(this.#random, 40);
+      await this.#watch.create(name);
+      await idle(this.#random, 1500);
+    }
+  }
+
+  async #readHistory(): Promise<void> {
+    const random = new Random(this.#plan.seed + 3000);
+    while (this.#books.running) {
+      await idle(random, 200);
+      const { name } = random.pick(STAGES);
+      const query = random.pick(["", "?last_n=3", "?since=0", "?since=10&until=20"]);
+      const response = await fetch(`${this.#server.url}/topics/${encodeURIComponent(name)}/messages${query}`);
+      if (response.status === 404) continue;
+      const { epoch, oldest_seq, messages, seq: newest } = historyPage.parse(await response.json());
+      for (const [index, { seq, payload }] of messages.entries()) {
+        if (seq < oldest_seq || seq > newest || seq !== (messages[0]?.seq ?? 0) + index) {
+          throw new Error(`History ${query} of ${oldest_seq} to ${newest} has ${seq} at place ${index}`);
+        }
+        this.#books.truth.stands(name, epoch, seq, { publisher: payload[0], number: payload[1] });
+      }
+    }
+  }
+
+  /** Everyone reads to the end; some go, the topics go; then nothing is left and all must balance. */
+  async #settle(): Promise<Figures> {
+    const { truth, tally } = this.#books;
+    for (const publisher of this.#publishers) publisher.leave();
+    await until(() => this.#unsettled());
+    const total = await metrics(this.#server);
+    if (total.get("pubsub_messages_published_total") !== truth.published) {
+      throw new Error(
+        `${truth.published} published, and /metrics says ${total.get("pubsub_messages_published_total")}`,
+      );
+    }
+    for (const subscriber of this.#subscribers) if (this.#random.chance(0.5)) subscriber.leave();
+    await until(() => this.#miscounted());
+    for (const { name } of STAGES) await this.#watch.delete(name);
+    await until(() => (this.#seats(true).length > 0 ? `${this.#seats(true).length} told of the deletion` : undefined));
+    for (const subscriber of this.#subscribers) subscriber.leave();
+    await until(() => this.#leftover());
+    this.#books.throwIfFailed();
+    const sums = this.#books.balance();
+    const counted = await metrics(this.#server);
+    atLeast(counted, "pubsub_events_delivered_total", sums.received);
+    atLeast(counted, "pubsub_events_dropped_total", sums.dropped + sums.skipped);
+    return { published: truth.published, ...sums, ...tally };
+  }
+
+  /** What keeps the run from being at rest: all connected, and everything published taken by all who are subscribed. */
+  async #unsettled(): Promise<string | undefined> {
+    this.#books.throwIfFailed();
+    for (const subscriber of this.#subscribers) subscriber.settle();
+    for (const { name } of STAGES) {
+      const { epoch, seq, subscribers } = await this.#watch.topic(name);
+      this.#books.truth.reached(name, epoch, seq);
+      const ids = subscribers.map(({ client_id }) => client_id).sort();
+      const seats = this.#seats(true).filter(({ topic }) => topic === name);
+      const due = seats.map(({ clientId }) => clientId).sort();
+      if (!Bun.deepEquals(ids, due)) return `${name} has ${ids} as subscribers in place of ${due}`;
+      const behind = seats.find(({ position }) => position?.seq !== seq || position.epoch !== epoch);
+      if (behind !== undefined) return `${JSON.stringify({subscribers, w: this.#subscribers.filter(x => x.seats.includes(behind)).map(x => [x.debug(), x.seats.map(z=>[z.topic, z.overflow, z.live, z.position])])})} ${behind.clientId} of ${name} is at ${behind.position?.seq} of ${seq}`;
+    }
+    const restless = this.#subscribers.filter(({ settled }) => !settled).length;
+    return restless > 0 ? `${restless} subscribers are not answered` : this.#miscounted();
+  }
+
+  async #miscounted(): Promise<string | undefined> {
+    const subscribers = await this.#watch.subscribers();
+    const due = this.#seats(true).length;
+    return subscribers === due ? undefined : `/health says ${subscribers} subscribers in place of ${due}`;
+  }
+
+  async #leftover(): Promise<string | undefined> {
+    const found = await metrics(this.#server);
+    const names = [
+      "topics",
+      "subscriptions",
+      "history_bytes",
+      ...TRANSPORTS.map((one) => `connections{transport="${one}"}`),
+    ];
+    const left = names.map((name) => [name, found.get(`pubsub_${name}`)] as const).filter(([, value]) => value !== 0);
+    if (left.length > 0) return `nothing left: ${JSON.stringify(left)}`;
+    return this.#miscounted();
+  }
+
+  #seats(live: boolean): Seat[] {
+    return this.#subscribers.flatMap(({ seats }) => seats).filter((seat) => seat.live === live);
+  }
+
+  #progress(): string {
+    const { truth, tally } = this.#books;
+    return `${truth.published} published, ${JSON.stringify(tally)}`;
+  }
+}
+
+const TRANSPORTS = ["websocket", "sse"];
+
+function atLeast(found: ReadonlyMap<string, number>, name: string, least: number): void {
+  const value = found.get(name) ?? 0;
+  if (value < least) throw new Error(`${name} is ${value}, and subscribers saw ${least}`);
+}
+
+/** @throws with the seed, at the first thing that does not hold */
+export async function stress(
+  server: { url: string; port: number },
+  plan: Plan,
+  progress: (words: string) => void = () => {},
+): Promise<Figures> {
+  try {
+    return await new Stress(server, plan).run(progress);
+  } catch (cause) {
+    throw new Error(`SEED=${plan.seed}: ${cause instanceof Error ? cause.stack : cause}`);
+  }
+}

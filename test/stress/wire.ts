@@ -1,0 +1,146 @@
+import { connect, type Socket } from "node:net";
+import { encodeClientFrame } from "../support/raw-client.ts";
+import type { ReceivedEvent } from "../support/event-stream.ts";
+import { streamRequest, StreamResponse, type StreamRequest } from "../support/sse-client.ts";
+import { UPGRADE, WebSocketReader } from "../support/websocket-reader.ts";
+import { readFrame, type Frame } from "./frames.ts";
+
+/** What becomes of a connection, for whoever opened it. Nothing more is said once it is cut. */
+export interface Listener {
+  /** The server has answered: with 101 or 200 if it is as it should be. */
+  opened(status: number): void;
+  /** @param id the last event's that had one, where it is a stream */
+  frame(frame: Frame, id: string | undefined): void;
+  /** It is over, and was not cut from this side. A WebSocket may have been closed with a code. */
+  over(code: number | undefined): void;
+  /** Something came that cannot be. */
+  failed(cause: unknown): void;
+}
+
+/** What makes frames of the bytes of one transport. */
+interface Reader {
+  push(bytes: Buffer): void;
+  /** The status of the answer; 0 before it is there. */
+  readonly status: number;
+  /** Whether the server has said that this is the end, and with what code. */
+  readonly end: { code: number | undefined } | undefined;
+}
+
+type Take = (frame: Frame, id?: string) => void;
+
+/** A connection over plain TCP, for what no proper client does: not read for a while, vanish at any byte. */
+export class Wire {
+  readonly #socket: Socket;
+  readonly #listener: Listener;
+  readonly #reader: Reader;
+  #open = false;
+  #over = false;
+  #bytesLeft = Number.POSITIVE_INFINITY;
+  #wasCut = () => {};
+
+  private constructor(port: number, request: string, listener: Listener, reader: (wire: Wire, take: Take) => Reader) {
+    this.#listener = listener;
+    this.#socket = connect(port, "127.0.0.1");
+    this.#reader = reader(this, (frame, id) => {
+      if (!this.#over) listener.frame(frame, id);
+    });
+    this.#socket.on("error", () => {});
+    this.#socket.on("data", (bytes: Buffer) => this.#take(bytes));
+    this.#socket.on("close", () => this.#end(undefined));
+    this.#socket.write(request);
+  }
+
+  static webSocket(port: number, listener: Listener): Wire {
+    return new Wire(port, UPGRADE, listener, ({ raw }, take) => {
+      const reader = new WebSocketReader((text) => take(readFrame(text)), raw);
+      return {
+        push: (bytes) => reader.push(bytes),
+        get status() {
+          return reader.open ? (reader.refused ? 400 : 101) : 0;
+        },
+        get end() {
+          return reader.close;
+        },
+      };
+    });
+  }
+
+  static eventStream(port: number, request: StreamRequest, listener: Listener): Wire {
+    return new Wire(port, streamRequest(request), listener, (_wire, take) => {
+      const event = ({ type, data, lastEventId }: ReceivedEvent) => {
+        const frame = readFrame(data);
+        if (type !== NAMES[frame.type]) throw new Error(`A frame of type ${frame.type} as an event of type ${type}`);
+        take(frame, lastEventId);
+      };
+      const { response } = new StreamResponse({ event, comment: () => {} });
+      return {
+        push: (bytes) => response.push(bytes),
+        get status() {
+          return response.status;
+        },
+        get end() {
+          return response.complete ? { code: undefined } : undefined;
+        },
+      };
+    });
+  }
+
+  debug() { const hex=(this.#socket.localPort??0).toString(16).toUpperCase().padStart(4,'0'); return { tcp: require('node:fs').readFileSync('/proc/net/tcp','utf8').split('\n').filter((l: string)=>l.includes(':'+hex+' ')).map((l: string)=>l.slice(0,60)), port: this.#socket.localPort, read: this.#socket.bytesRead, paused: this.#socket.isPaused(), open: this.#open, over: this.#over, left: this.#bytesLeft }; }
+  send(frame: object): void {
+    this.#socket.write(encodeClientFrame(JSON.stringify(frame)));
+  }
+
+  readonly raw = (bytes: Buffer): void => void this.#socket.write(bytes);
+
+  /** Reads nothing more, until `read`. */
+  stall(): void {
+    this.#socket.pause();
+  }
+
+  read(): void {
+    if (!this.#over) this.#socket.resume();
+  }
+
+  /** Gone at once, without a close frame, and without reading what had come. */
+  cut(): void {
+    this.#over = true;
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Cut when so many more bytes were received, wherever in a frame that is. */
+  cutAfter(bytes: number, wasCut: () => void): void {
+    this.#bytesLeft = bytes;
+    this.#wasCut = wasCut;
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#over) return;
+    try {
+      this.#reader.push(bytes.subarray(0, this.#bytesLeft));
+      if (!this.#open && this.#reader.status > 0) {
+        this.#open = true;
+        this.#listener.opened(this.#reader.status);
+      }
+    } catch (cause) {
+      this.#listener.failed(cause);
+    }
+    const { end } = this.#reader;
+    this.#bytesLeft -= bytes.length;
+    if (end !== undefined) {
+      this.#end(end.code);
+      this.#socket.destroy();
+    } else if (this.#bytesLeft <= 0) {
+      this.cut();
+      this.#wasCut();
+    }
+  }
+
+  #end(code: number | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#listener.over(code);
+  }
+}
+
+/** The event that each frame comes as. */
+const NAMES = { event: "message", ack: "subscribed", error: "slow_consumer", info: "info", pong: "pong" } as const;

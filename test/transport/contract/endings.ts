@@ -1,0 +1,98 @@
+import { expect, test } from "bun:test";
+import type { Transport } from "../../../src/broker/ports.ts";
+import { CLOSE } from "../../../src/protocol/codes.ts";
+import { account, range } from "../../support/account.ts";
+import { goodbye } from "../../support/goodbye.ts";
+import { overwhelm, publish } from "../../support/publish.ts";
+import type { Received } from "../../support/received.ts";
+import { createTopic, health, startTestServer } from "../../support/server.ts";
+import { Subscriber } from "../../support/subscriber.ts";
+
+const DELETED: Received = { kind: "info", msg: "topic_deleted", topic: "t" };
+const SHUTDOWN: Received = { kind: "info", msg: "server_shutdown" };
+/** Longer than any test: what is published stays queued until something else sends it. */
+const NEVER = "60000";
+
+const deleteTopic = (server: { url: string }) => fetch(`${server.url}/topics/t`, { method: "DELETE" });
+
+export function endingsContract(transport: Transport): void {
+  test("a deleted topic: what is queued, then that it is deleted, then the end", async () => {
+    await using server = startTestServer({ FLUSH_INTERVAL_MS: NEVER });
+    await createTopic(server, "t");
+    using subscriber = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
+    await publish(server, "t", [1, 2, 3]);
+    expect(await subscriber.next()).toMatchObject({ kind: "subscribed", seq: 0 });
+    await deleteTopic(server);
+    expect(await subscriber.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
+    const rest = await subscriber.rest();
+    expect(account(rest, 0).seqs).toEqual([1, 2, 3]);
+    expect(rest.slice(3)).toMatchObject([DELETED]);
+  });
+
+  test("a deleted topic: a stalled reader is told what it was not sent, once it reads", async () => {
+    await using server = startTestServer();
+    await createTopic(server, "t");
+    using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
+    const last = await overwhelm(server, "t", "me");
+    await deleteTopic(server);
+    expect(await health(server)).toMatchObject({ topics: 0, subscribers: 0 });
+    stalled.resume();
+    expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
+    expect(account(stalled.received, 0).holes.at(-1)?.[1]).toBe(last);
+    expect(stalled.received.slice(-2)).toMatchObject([{ kind: "hole" }, DELETED]);
+    expect(server.lines).toEqual([]);
+  });
+
+  test("a shutdown: what is queued, that the topic is deleted, goodbye, then the end", async () => {
+    const server = startTestServer({ FLUSH_INTERVAL_MS: NEVER, SHUTDOWN_GRACE_MS: NEVER });
+    await createTopic(server, "t");
+    using subscriber = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
+    await publish(server, "t", [1, 2, 3]);
+    expect(await subscriber.next()).toMatchObject({ kind: "subscribed", seq: 0 });
+    await server.stop();
+    expect(await subscriber.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
+    const rest = await subscriber.rest();
+    expect(account(rest, 0).seqs).toEqual([1, 2, 3]);
+    expect(rest.slice(3)).toMatchObject([DELETED, SHUTDOWN]);
+    expect(server.lines).toEqual([]);
+  });
+
+  test("a shutdown waits for a stalled reader, who gets all that was queued once it reads", async () => {
+    const server = startTestServer({ SHUTDOWN_GRACE_MS: NEVER });
+    await createTopic(server, "t");
+    using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
+    using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
+    const last = await overwhelm(server, "t", "stalled");
+    const stopped = server.stop();
+    expect(await healthy.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
+    // A browser's EventSource comes back only from a 200, and after a restart it shall.
+    using late = await Subscriber.open(server, transport, { topic: "t", clientId: "late" });
+    expect(late.received).toMatchObject(transport === "sse" ? [SHUTDOWN] : []);
+    expect(await late.ended).toEqual(transport === "sse" ? { how: "ended" } : { how: "cut" });
+    stalled.resume();
+    expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
+    const { seqs, holes } = account(stalled.received, 0);
+    expect(holes).not.toEqual([]);
+    expect(seqs.slice(-50)).toEqual(range(last - 49, last));
+    expect(stalled.received.slice(-2)).toMatchObject([DELETED, SHUTDOWN]);
+    await stopped;
+  });
+
+  test("a shutdown does not wait longer than the grace for one who never reads", async () => {
+    const server = startTestServer({ SHUTDOWN_GRACE_MS: "100" });
+    await createTopic(server, "t");
+    using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
+    using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
+    const last = await overwhelm(server, "t", "stalled");
+    await server.stop();
+    await expect(fetch(`${server.url}/livez`)).rejects.toThrow();
+    expect(account(healthy.received, 0)).toEqual({ seqs: range(1, last), holes: [] });
+    expect(healthy.received.at(-1)).toMatchObject(SHUTDOWN);
+    expect(await healthy.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
+    stalled.resume();
+    await stalled.ended;
+    account(stalled.received, 0);
+    expect(server.lines).toEqual([]);
+  });
+}

@@ -1,0 +1,100 @@
+import { expect, test } from "bun:test";
+import { Broker } from "../../src/broker/broker.ts";
+import { Clock } from "../../src/ops/clock.ts";
+import { Logger } from "../../src/ops/logger.ts";
+import { Metrics } from "../../src/ops/metrics.ts";
+import { Clients } from "../../src/transport/clients.ts";
+import { WebSocketClient, type Socket } from "../../src/transport/websocket-client.ts";
+import { seqOf } from "../support/outlet.ts";
+
+/** A socket whose kernel takes what it is told to, and which tells of no drain. */
+class FakeSocket implements Socket {
+  readonly readyState = WebSocket.OPEN;
+  readonly isPaused = false;
+  readonly sent: string[] = [];
+  /** Bytes that wait. */
+  waiting = 0;
+  takesMore = true;
+
+  sendText(text: string): number {
+    this.sent.push(text);
+    if (this.takesMore) {
+      // As Bun does: what waited goes first, in the same call, and the status is of the moment before.
+      const status = this.waiting > 0 ? -1 : text.length;
+      this.waiting = 0;
+      return status;
+    }
+    this.waiting += text.length;
+    return -1;
+  }
+
+  cork<T>(write: (socket: this) => T): T {
+    return write(this);
+  }
+
+  getBufferedAmount(): number {
+    return this.waiting;
+  }
+
+  ping(): number {
+    return 0;
+  }
+
+  subscribe(): boolean {
+    return true;
+  }
+
+  unsubscribe(): boolean {
+    return true;
+  }
+
+  pause(): void {}
+  resume(): void {}
+  terminate(): void {}
+  close(): void {}
+}
+
+test("a backlog that the kernel takes along with a later frame leaves nobody blocked, though no drain tells of it", async () => {
+  const limits = {
+    maxHistory: 10,
+    maxSubscriberQueue: 10,
+    maxTopics: 1,
+    maxSubscriptionsPerConnection: 1,
+    historyMemoryBytes: 1e6,
+    autoCreateTopics: true,
+  };
+  const metrics = new Metrics();
+  const log = new Logger("error", "text", (line) => {
+    throw new Error(line);
+  });
+  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics });
+  const clients = new Clients({ broker, metrics, log, maxConnections: 1 });
+  const socket = new FakeSocket();
+  const client = new WebSocketClient(socket, new Clock(), clients);
+  clients.add(client);
+  broker.subscribe(client.connection, "t", "me");
+  const publish = (count: number) => {
+    for (let i = 0; i < count; i++) broker.publish("t", [{ id: "i", payload: "1" }], "t");
+    broker.flush();
+  };
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  socket.takesMore = false;
+  publish(1);
+  expect(client.blocked).toBe(true);
+  publish(3);
+  expect(socket.sent.map(seqOf)).toEqual(["1"]);
+
+  socket.takesMore = true;
+  client.notice({ type: "info", msg: "ping" });
+  await turn();
+  expect(client.blocked).toBe(false);
+  expect(socket.sent.filter((text) => text.includes('"event"')).map(seqOf)).toEqual(["1", "2", "3", "4"]);
+
+  // In the middle of a burst, by the status of whose first event something waits, and at its end nothing.
+  socket.waiting = 5;
+  publish(2);
+  await turn();
+  publish(1);
+  expect(socket.sent.slice(-3).map(seqOf)).toEqual(["5", "6", "7"]);
+});
