@@ -133,18 +133,26 @@ describe("a batch", () => {
     const right = `[${Array(Math.floor(wrong.length / element("1").length))
       .fill(element("1"))
       .join(",")}]`;
-    const fastest = (act: () => unknown) => {
-      const times = [1, 2, 3].map(() => {
-        const start = performance.now();
-        act();
-        return performance.now() - start;
-      });
-      return Math.min(...times);
+    const time = (act: () => unknown) => {
+      const start = performance.now();
+      act();
+      return performance.now() - start;
     };
-    const frame = fastest(() => problemOf(batchRaw(wrong))) / fastest(() => accepted(batchRaw(right)));
+    // Taken in turns, and the middle one of several: whatever else the machine does hits both.
+    const ratio = (bad: () => unknown, well: () => unknown) => {
+      const ratios = Array.from({ length: 9 }, () => time(bad) / time(well)).sort((a, b) => a - b);
+      return ratios[4] ?? Number.NaN;
+    };
     const read = (list: string) => readMessages(`{"messages":${list}}`, () => MADE_ID);
-    const body = fastest(() => read(wrong)) / fastest(() => read(right));
-    expect(Math.max(frame, body)).toBeLessThan(8);
+    const frame = ratio(
+      () => problemOf(batchRaw(wrong)),
+      () => accepted(batchRaw(right)),
+    );
+    const body = ratio(
+      () => read(wrong),
+      () => read(right),
+    );
+    expect(Math.max(frame, body)).toBeLessThan(6);
   });
 });
 
@@ -299,7 +307,7 @@ describe("the payloads of a batch", () => {
     const few = <T>(make: () => T, least = 0) => Array.from({ length: least + random.int(3) }, make);
     const idText = () => JSON.stringify(random.chance(0.5) ? ID : OTHER_ID);
 
-    for (let round = 0; round < 1500; round++) {
+    for (let round = 0; round < 800; round++) {
       const http = random.chance(0.5);
       const makeElement = () => {
         const ids = few(() => (http && random.chance(0.3) ? "null" : idText()), http ? 0 : 1);

@@ -161,7 +161,7 @@ class Stress {
       const due = seats.map(({ clientId }) => clientId).sort();
       if (!Bun.deepEquals(ids, due)) return `${name} has ${ids} as subscribers in place of ${due}`;
       const behind = seats.find(({ position }) => position?.seq !== seq || position.epoch !== epoch);
-      if (behind !== undefined) return `${JSON.stringify({subscribers, w: this.#subscribers.filter(x => x.seats.includes(behind)).map(x => [x.debug(), x.seats.map(z=>[z.topic, z.overflow, z.live, z.position])])})} ${behind.clientId} of ${name} is at ${behind.position?.seq} of ${seq}`;
+      if (behind !== undefined) return `${behind.clientId} of ${name} is at ${behind.position?.seq} of ${seq}`;
     }
     const restless = this.#subscribers.filter(({ settled }) => !settled).length;
     return restless > 0 ? `${restless} subscribers are not answered` : this.#miscounted();

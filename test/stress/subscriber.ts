@@ -40,7 +40,6 @@ export abstract class Subscriber {
     }
   }
 
-  debug() { return this.wire?.debug(); }
   /** Does nothing more but read, on a connection that lasts. */
   settle(): void {
     for (const ghost of this.#ghosts) ghost.cut();

@@ -85,7 +85,6 @@ export class Wire {
     });
   }
 
-  debug() { const hex=(this.#socket.localPort??0).toString(16).toUpperCase().padStart(4,'0'); return { tcp: require('node:fs').readFileSync('/proc/net/tcp','utf8').split('\n').filter((l: string)=>l.includes(':'+hex+' ')).map((l: string)=>l.slice(0,60)), port: this.#socket.localPort, read: this.#socket.bytesRead, paused: this.#socket.isPaused(), open: this.#open, over: this.#over, left: this.#bytesLeft }; }
   send(frame: object): void {
     this.#socket.write(encodeClientFrame(JSON.stringify(frame)));
   }

@@ -6,14 +6,14 @@ import type { Subscriber } from "./subscriber.ts";
 const NEVER_MS = 3_600_000;
 
 /** A server whose heart beats when it is told to, so that no test depends on how fast it runs. */
-export function startServerWithoutPulse(): { server: TestServer; beat: (...living: Subscriber[]) => Promise<void> } {
+export function startServerWithoutPulse(): TestServer & { beat(...living: Subscriber[]): Promise<void> } {
   const spy = spyOn(globalThis, "setInterval");
   const server = startTestServer({ HEARTBEAT_INTERVAL_MS: String(NEVER_MS) });
   const tick: unknown = spy.mock.calls[0]?.[0];
   spy.mockRestore();
   if (typeof tick !== "function") throw new Error("The server has set no heartbeat");
   return {
-    server,
+    ...server,
     /** One heartbeat. Resolves when each of the `living` has received it, and has had its answer read. */
     beat: async (...living) => {
       const received = living.map((subscriber) => subscriber.heartbeats(1));

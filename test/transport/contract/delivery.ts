@@ -119,7 +119,7 @@ export function deliveryContract(transport: Transport): void {
 
   for (const by of TRANSPORTS) {
     test(`its client id is taken over by ${by}: it is told, stays open, and gets no more events`, async () => {
-      const { server, beat } = startServerWithoutPulse();
+      await using server = startServerWithoutPulse();
       await createTopic(server, "t");
       using old = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
       await publish(server, "t", [1]);
@@ -128,11 +128,10 @@ export function deliveryContract(transport: Transport): void {
       expect(await old.next()).toMatchObject({ kind: "info", msg: "subscription_replaced", topic: "t" });
       await publish(server, "t", [2]);
       expect(seqsOf(await back.takeUntil(2))).toEqual([1, 2]);
-      await beat(old, back);
+      await server.beat(old, back);
       expect(old.over).toBe(false);
       expect(seqsOf(old.received)).toEqual([1]);
       expect((await topicDetail(server, "t")).subscribers).toMatchObject([{ client_id: "me", transport: by }]);
-      await server.stop();
     });
   }
 

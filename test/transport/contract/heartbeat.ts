@@ -13,46 +13,44 @@ const GIVEN_UP = 'pubsub_connections_closed_total{code="4408",reason="no sign of
 
 export function heartbeatContract(transport: Transport): void {
   test("a heartbeat reaches it, and what is published after it too", async () => {
-    const { server, beat } = startServerWithoutPulse();
+    await using server = startServerWithoutPulse();
     await createTopic(server, "t");
     using subscriber = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
     expect(await subscriber.next()).toMatchObject({ kind: "subscribed" });
     // More of them than one without a sign of life would live to see.
     for (let n = 1; n <= 6; n++) {
-      await beat(subscriber);
+      await server.beat(subscriber);
       await publish(server, "t", [n]);
       expect(await subscriber.next()).toMatchObject({ kind: "event", seq: n, payload: n });
     }
-    await server.stop();
   });
 
   test("a reader that stalls for good is given up at the third heartbeat, and one that reads is not", async () => {
-    const { server, beat } = startServerWithoutPulse();
+    await using server = startServerWithoutPulse();
     await createTopic(server, "t");
     using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
     await overwhelm(server, "t", "stalled");
     for (const givenUp of [0, 0, 1]) {
-      await beat(healthy);
+      await server.beat(healthy);
       expect((await metrics(server)).get(GIVEN_UP)).toBe(givenUp);
     }
     stalled.resume();
     expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.noSignOfLife));
     account(stalled.received, 0);
     await until(async () => (await health(server)).subscribers === 1);
-    await beat(healthy);
+    await server.beat(healthy);
     const { seq } = await publish(server, "t", ["after it"]);
     expect(account(await healthy.takeUntil(seq), 0).holes).toEqual([]);
-    await server.stop();
   });
 
   test("a reader that is behind at each heartbeat, and reads between them, is not given up", async () => {
-    const { server, beat } = startServerWithoutPulse();
+    await using server = startServerWithoutPulse();
     await createTopic(server, "t");
     using slow = await Subscriber.open(server, transport, { topic: "t", clientId: "slow", stalled: true });
     for (let beats = 0; beats < 4; beats++) {
       const last = await overwhelm(server, "t", "slow");
-      await beat();
+      await server.beat();
       slow.resume();
       await slow.takeUntil(last);
       slow.stall();
@@ -60,6 +58,5 @@ export function heartbeatContract(transport: Transport): void {
     expect(slow.over).toBe(false);
     expect((await metrics(server)).get(GIVEN_UP)).toBe(0);
     expect(account(slow.received, 0).holes).not.toEqual([]);
-    await server.stop();
   });
 }
