@@ -251,6 +251,19 @@ describe("Subscription.figures()", () => {
     expect(stage.figures).toEqual({ queued: 0, dropped: oldest - 1 });
   });
 
+  test("keep as dropped what a drain has let go of, though a longer queue is asked for before the hole is told", () => {
+    const stage = new Stage({}, 5);
+    stage.block();
+    stage.subscribe({ last_n: 5, queue: 1 });
+    stage.publish(6);
+    stage.drain(2);
+    expect(stage.figures).toEqual({ queued: 4, dropped: 5 });
+    stage.subscribe({ queue: 4 });
+    expect(stage.figures).toEqual({ queued: 4, dropped: 5 });
+    stage.drain();
+    expect(stage.outlet.story).toEqual("1 2 3 4 5 6-10 11".split(" "));
+  });
+
   test("count what a second replay leaves out of an earlier one as dropped", () => {
     const stage = new Stage({}, 20);
     stage.block();

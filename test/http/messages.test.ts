@@ -18,9 +18,12 @@ describe("POST /topics/{name}/messages", () => {
     await createTopic(server, "t");
     await using client = await Client.connect(server);
     const { epoch } = await client.subscribe("t", "me");
+    const before = Date.now();
     const answer = await publish(server, "t", { id: OTHER_ID, payload: { a: [1] } });
     expect(answer).toEqual({ status: "ok", topic: "t", epoch: String(epoch), first_seq: 1, seq: 1, ids: [OTHER_ID] });
     const event = await client.next();
+    expect(Date.parse(event.ts)).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(event.ts)).toBeLessThanOrEqual(Date.now());
     expect(event).toMatchObject({ type: "event", topic: "t", seq: 1, message: { id: OTHER_ID, payload: { a: [1] } } });
     const [message] = (await history(server, "t")).messages;
     expect(message).toEqual({ seq: 1, ts: event.ts, id: OTHER_ID, payload: { a: [1] } });

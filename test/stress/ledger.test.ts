@@ -10,7 +10,7 @@ const SECONDS = 3;
 const env = ({ maxHistory, queue }: { maxHistory: number; queue: number }) => ({
   MAX_HISTORY: String(maxHistory),
   MAX_SUBSCRIBER_QUEUE: String(queue),
-  HEARTBEAT_INTERVAL_MS: "1000",
+  HEARTBEAT_INTERVAL_MS: "4000",
 });
 
 describe("under stress every ledger balances and nothing is left over,", () => {

@@ -30,7 +30,7 @@ const plan = {
 await using server = await startSource({
   MAX_HISTORY: values.history,
   MAX_SUBSCRIBER_QUEUE: values.queue,
-  HEARTBEAT_INTERVAL_MS: "1000",
+  HEARTBEAT_INTERVAL_MS: "4000",
   ...(values.memory === undefined ? {} : { HISTORY_MEMORY_BYTES: values.memory }),
 });
 console.log(`SEED=${plan.seed}, history ${plan.maxHistory}, queue ${plan.queue}, ${seconds} s`);
