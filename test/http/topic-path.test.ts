@@ -61,3 +61,19 @@ describe("a path with dots or backslashes", () => {
     expect(await stats(server)).toEqual({});
   });
 });
+
+test.each([
+  ["\uFFFD", "%EF%BF%BD"],
+  ["a\uFFFD/", "a%ef%bf%bd%2F"],
+])("a path names the topic that has the replacement character in its name: %j", async (name, encoded) => {
+  await using server = startTestServer();
+  await createTopic(server, name);
+  const url = `${server.url}/topics/${encoded}/messages`;
+  expect((await fetch(url, { method: "POST", body: `{"payload":1}` })).status).toBe(200);
+  expect(await stats(server)).toEqual({ [name]: { messages: 1, subscribers: 0 } });
+  const malformed = url.replace(/%ef%bf%bd/i, "%FF");
+  expect([400, 404]).toContain(
+    (await problemOf(await fetch(malformed, { method: "POST", body: `{"payload":1}` }))).status,
+  );
+  expect(await stats(server)).toEqual({ [name]: { messages: 1, subscribers: 0 } });
+});

@@ -15,11 +15,17 @@ const env = ({ maxHistory, queue }: { maxHistory: number; queue: number }) => ({
 
 describe("under stress every ledger balances and nothing is left over,", () => {
   const run = async (server: { url: string; port: number }, plan: Omit<Plan, "seed" | "seconds">) => {
-    const figures = await stress(server, { ...plan, seed: seedOfRun(), seconds: SECONDS });
-    // A run in which nothing happened would prove nothing.
-    const { received, dropped, cuts, stalls, takeovers, resumed } = figures;
-    expect(Math.min(received, dropped, cuts, stalls, takeovers, resumed)).toBeGreaterThan(0);
+    const { received, dropped, cuts, stalls, takeovers, resumed } = await stress(server, {
+      ...plan,
+      seed: seedOfRun(),
+      seconds: SECONDS,
+    });
+    for (const [what, times] of Object.entries({ received, dropped, cuts, stalls, takeovers, resumed })) {
+      happened.set(what, (happened.get(what) ?? 0) + times);
+    }
   };
+  /** How often what happened, over all the runs: any one may be too short for the rarest on a machine that is busy. */
+  const happened = new Map<string, number>();
 
   test.each([
     ["smaller than the queue", { maxHistory: 10, queue: 30 }],
@@ -38,6 +44,11 @@ describe("under stress every ledger balances and nothing is left over,", () => {
     await run(server, plan);
     await server.stop();
     expect(server.lines).toEqual([]);
+  });
+
+  test("and everything that can go wrong has happened", () => {
+    expect([...happened].filter(([, times]) => times === 0)).toEqual([]);
+    expect(happened.size).toBe(6);
   });
 });
 

@@ -54,10 +54,7 @@ async function readLog(stdout: ReadableStream<Uint8Array>, faults: string[], lis
     for (const line of lines) {
       const { level, port } = logLine.parse(JSON.parse(line));
       if (port !== undefined) listens(port);
-      if (level !== "info") {
-        faults.push(line);
-        console.error("LOG", line.slice(0, 1500));
-      }
+      if (level !== "info") faults.push(line);
     }
   }
 }

@@ -4,9 +4,8 @@ import type { Frame } from "./frames.ts";
 import type { Seat } from "./seat.ts";
 import type { Listener, Wire } from "./wire.ts";
 
-/** The longest that one reads nothing. Once in a while it is longer than three heartbeats of a second: that one is given up. */
+/** The longest that one reads nothing. */
 const STALL_MS = 800;
-const LONG_STALL_MS = 5000;
 
 /** The most bytes that still come before a cut. */
 const CUT_BYTES = 400_000;
@@ -101,7 +100,7 @@ export abstract class Subscriber {
   async #stall(wire: Wire): Promise<void> {
     this.books.tally.stalls++;
     wire.stall();
-    await idle(this.random, this.random.chance(0.02) ? LONG_STALL_MS : STALL_MS);
+    await idle(this.random, STALL_MS);
     wire.read();
   }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { topicDetail } from "./frames.ts";
 
 /** How long a state that must come is waited for, before that is taken for a failure. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 /** Looks again and again, until `found` says that nothing is wrong any more. */
 export async function until(found: () => Promise<string | undefined> | string | undefined): Promise<void> {
