@@ -175,7 +175,7 @@ export class Broker {
       // No event may fall out of the log before it was offered to those whose sockets would have taken it.
       if (log.newest - topic.flushed >= topic.queueLimit || this.#memory.over) this.flush();
       if (log.newest === topic.flushed) this.#dirty.push(topic);
-      this.#memory.append(log, encodeEvent(topic.json, log.newest + 1, message, ts));
+      this.#memory.append(log, encodeEvent(topic.text, log.newest + 1, message, ts));
     }
     this.#ports.metrics.published(messages.length);
     this.#ports.wake();

@@ -1,4 +1,4 @@
-import type { RawJson } from "../protocol/json-text.ts";
+import { topicText, type TopicText } from "../protocol/encode.ts";
 import { BATCH_BYTES } from "./ports.ts";
 import type { Feed, Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";
@@ -6,8 +6,7 @@ import { TopicLog } from "./topic-log.ts";
 /** A topic: its log, and its subscribers by `client_id`. */
 export class Topic implements Feed {
   readonly name: string;
-  /** The name as JSON text. */
-  readonly json: RawJson;
+  readonly text: TopicText;
   /** Tells one life of the topic from another of the same name. */
   readonly epoch: string;
   readonly log: TopicLog;
@@ -20,7 +19,7 @@ export class Topic implements Feed {
 
   constructor(name: string, epoch: string, limits: { maxHistory: number; maxSubscriberQueue: number }) {
     this.name = name;
-    this.json = JSON.stringify(name);
+    this.text = topicText(name, epoch);
     this.epoch = epoch;
     this.queueLimit = limits.maxSubscriberQueue;
     this.#maxHistory = limits.maxHistory;

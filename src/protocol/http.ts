@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OVERFLOWS } from "./frames.ts";
-import { batch, messageFormSchema, messagesOf, readBatch, solePayloadOf, type Message } from "./messages.ts";
+import { batch, batchReader, messageFormSchema, messagesOf, solePayloadOf, type Message } from "./messages.ts";
 import { nameSchema } from "./names.ts";
 import { describe, parseJson, read, type Read } from "./read.ts";
 
@@ -18,6 +18,7 @@ export function readCreateTopic(text: string): Read<{ name: string }> {
 }
 
 const soleBody = messageFormSchema("");
+const readForms = batchReader(messageFormSchema);
 const severalBody = z.object({ messages: batch });
 
 /**
@@ -40,7 +41,7 @@ export function readMessages(text: string, makeId: () => string): Read<Message[]
   if ("payload" in value) return { ok: false, problem: "'payload' and 'messages' exclude each other" };
   const several = read(severalBody, value);
   if (!several.ok) return several;
-  const forms = readBatch(several.content.messages, messageFormSchema);
+  const forms = readForms(several.content.messages);
   if (!forms.ok) return forms;
   const heads = forms.content.map(({ id }) => ({ id: id ?? makeId() }));
   return { ok: true, content: messagesOf(text, heads) };

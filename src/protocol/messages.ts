@@ -30,18 +30,20 @@ export function messageFormSchema(name: string) {
 export const batch = z.array(z.unknown(), "'messages' must be an array").min(1, "'messages' must not be empty");
 
 /**
- * Reads the elements of `messages`, up to the first that is not as `schemaOf` says. Where a client sends a hundred thousand
- * bad ones, the time to say so of each would be seconds.
+ * A function that reads the elements of `messages`, up to the first that is not as `schemaOf` says. Where a client sends a
+ * hundred thousand bad ones, the time to say so of each would be seconds.
  */
-export function readBatch<T>(elements: readonly unknown[], schemaOf: (name: string) => z.ZodType<T>): Read<T[]> {
-  const schema = schemaOf("messages[]");
-  const content: T[] = [];
-  for (const [index, element] of elements.entries()) {
-    const one = read(schema, element);
-    if (!one.ok) return read(z.array(schemaOf(`messages[${index}]`)), [element]);
-    content.push(one.content);
-  }
-  return { ok: true, content };
+export function batchReader<T>(schemaOf: (name: string) => z.ZodType<T>): (elements: readonly unknown[]) => Read<T[]> {
+  const schema = z.compile(schemaOf("messages[]"), { strict: true });
+  return (elements) => {
+    const content: T[] = [];
+    for (const [index, element] of elements.entries()) {
+      const one = read(schema, element);
+      if (!one.ok) return read(z.array(schemaOf(`messages[${index}]`)), [element]);
+      content.push(one.content);
+    }
+    return { ok: true, content };
+  };
 }
 
 const PAYLOAD_KEY = '"payload"';

@@ -31,7 +31,6 @@ export type Socket = Sender & { cork<T>(write: (socket: Sender) => T): T } & Pic
     | "unsubscribe"
     | "pause"
     | "resume"
-    | "isPaused"
     | "readyState"
     | "terminate"
     | "close"
@@ -60,6 +59,7 @@ export class WebSocketClient implements Client {
   readonly #clock: Clock;
   readonly #clients: Clients;
   #unread = 0;
+  #paused = false;
   #readWhilePaused = 0;
   #looksAgain = false;
 
@@ -123,7 +123,7 @@ export class WebSocketClient implements Client {
    * once: a flood that nobody waits for the answers of.
    */
   accepts(length: number): boolean {
-    if (!this.#socket.isPaused) return true;
+    if (!this.#paused) return true;
     this.#readWhilePaused += length + FRAME_OVERHEAD_BYTES;
     if (this.#readWhilePaused <= MAX_READ_WHILE_PAUSED) return true;
     this.#socket.terminate();
@@ -141,12 +141,14 @@ export class WebSocketClient implements Client {
     this.blocked = false;
     this.#unread = 0;
     this.#readWhilePaused = 0;
-    if (this.#socket.isPaused) this.#socket.resume();
+    if (this.#paused) this.#socket.resume();
+    this.#paused = false;
     this.#clients.drained(this);
   }
 
   #pause(): void {
-    if (!this.#socket.isPaused) this.#socket.pause();
+    if (!this.#paused) this.#socket.pause();
+    this.#paused = true;
   }
 
   listen(on: boolean): void {

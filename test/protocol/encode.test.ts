@@ -6,6 +6,7 @@ import {
   encodeNotice,
   encodePublished,
   slowConsumer,
+  topicText,
   type Answer,
   type Notice,
 } from "../../src/protocol/encode.ts";
@@ -54,7 +55,7 @@ describe("an answer", () => {
 
 describe("the ack of a publish", () => {
   const published = (name: string, epoch: string, seq: number, first = seq) => {
-    return { topic: { json: JSON.stringify(name), epoch }, first, seq };
+    return { topic: { text: topicText(name, epoch), epoch }, first, seq };
   };
 
   test("of a batch says which numbers its messages have, and how many they are", () => {
@@ -84,7 +85,7 @@ describe("the ack of a publish", () => {
 
 describe("an event", () => {
   test.each(NAMES)("of %j has the protocol's fields", (topic) => {
-    const text = encodeEvent(JSON.stringify(topic), 4, { id: ID, payload: `{"a":[1]}` }, TS);
+    const text = encodeEvent(topicText(topic, "e"), 4, { id: ID, payload: `{"a":[1]}` }, TS);
     const message = { id: ID, payload: { a: [1] } };
     expect(JSON.parse(text)).toEqual({ type: "event", topic, seq: 4, ts: TS, message });
   });
@@ -92,7 +93,7 @@ describe("an event", () => {
   test.each(["null", "1.10", "12345678901234567890", "1e400", `{ "b":1, "a":2, "b":3 }`, `"\\u0041"`])(
     "carries the payload %s verbatim",
     (payload) => {
-      expect(encodeEvent(`"t"`, 1, { id: ID, payload }, TS)).toContain(`"payload":${payload}}`);
+      expect(encodeEvent(topicText("t", "e"), 1, { id: ID, payload }, TS)).toContain(`"payload":${payload}}`);
     },
   );
 });
@@ -153,8 +154,8 @@ describe("history", () => {
 
   /** What `encodeHistory` makes of messages that were published from `first` on. */
   function historyOf(name: string, payloads: readonly string[], first = 1, more = false): string {
-    const topic = { json: JSON.stringify(name), epoch: "5f" };
-    const events = payloads.map((payload, index) => encodeEvent(topic.json, first + index, { id: ID, payload }, TS));
+    const topic = { text: topicText(name, "5f"), epoch: "5f" };
+    const events = payloads.map((payload, index) => encodeEvent(topic.text, first + index, { id: ID, payload }, TS));
     return encodeHistory({ topic, oldest: 3, newest: 99, events, more });
   }
 

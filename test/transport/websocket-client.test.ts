@@ -10,7 +10,6 @@ import { seqOf } from "../support/outlet.ts";
 /** A socket whose kernel takes what it is told to, and which tells of no drain. */
 class FakeSocket implements Socket {
   readonly readyState = WebSocket.OPEN;
-  readonly isPaused = false;
   readonly sent: string[] = [];
   /** Bytes that wait. */
   waiting = 0;
