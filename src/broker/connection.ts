@@ -19,6 +19,11 @@ export class Connection implements Holder, Batch {
     this.#tooSlow = tooSlow;
   }
 
+  add(subscription: Subscription): void {
+    this.subscriptions.push(subscription);
+    this.#count();
+  }
+
   enqueue(subscription: Subscription): boolean {
     if (subscription.enqueued) return false;
     subscription.enqueued = true;
@@ -39,7 +44,7 @@ export class Connection implements Holder, Batch {
     while (budget > 0 && !this.outlet.blocked) {
       const subscription = this.#line.shift();
       if (subscription === undefined) return;
-      budget = subscription.write(this.outlet, budget);
+      budget = subscription.write(budget);
       if (subscription.pending) this.#line.push(subscription);
       else subscription.enqueued = false;
     }
@@ -57,14 +62,15 @@ export class Connection implements Holder, Batch {
 
   send(subscription: Subscription): void {
     const { outlet } = this;
-    const all = { write: () => void subscription.write(outlet, BATCH_BYTES) };
+    const all = { write: () => void subscription.write(BATCH_BYTES) };
     while (subscription.pending && !outlet.blocked) outlet.batch(all);
   }
 
   finish(subscription: Subscription): void {
     this.send(subscription);
-    subscription.abandon(this.outlet);
+    subscription.abandon();
     without(this.subscriptions, subscription);
+    this.#count();
     without(this.#line, subscription);
   }
 
@@ -73,6 +79,12 @@ export class Connection implements Holder, Batch {
     for (const subscription of this.subscriptions) subscription.discard();
     this.subscriptions.length = 0;
     this.#line.length = 0;
+  }
+
+  /** Lets a subscription know whether it is the only one; of more than two, the others know already. */
+  #count(): void {
+    const { length } = this.subscriptions;
+    if (length <= 2) for (const subscription of this.subscriptions) subscription.sole = length === 1;
   }
 }
 
