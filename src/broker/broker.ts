@@ -186,6 +186,7 @@ export class Broker {
   flush(): void {
     const dirty = this.#dirty;
     this.#dirty = [];
+    let delivered = 0;
     for (const topic of dirty) {
       const { flushed } = topic;
       const bursts = topic.bursts();
@@ -193,10 +194,13 @@ export class Broker {
       // Nearly every subscriber is up to date and waits for just this burst. To hand it over as it is, without a place
       // in line, takes the time outside the kernel from 0.7 to 0.6 µs a delivery where each is sent one event.
       for (const subscription of topic.subscriptions.values()) {
-        if (!subscription.takeBursts(flushed, bursts)) this.#enqueue(subscription);
+        const sent = subscription.takeBursts(flushed, bursts);
+        if (sent === 0) this.#enqueue(subscription);
+        delivered += sent;
         if (subscription.outlet.blocked && subscription.tooSlow) this.#disconnect(subscription);
       }
     }
+    this.#ports.metrics.delivered(delivered);
     const ready = this.#ready;
     this.#ready = [];
     for (const holder of ready) holder.fill();

@@ -52,7 +52,6 @@ export class Subscription {
   #cursor: number;
   /** Whether it is the only one of its holder. */
   sole = false;
-  readonly #shared: Shared;
   readonly feed: Feed;
   readonly clientId: string;
   readonly holder: Holder;
@@ -60,6 +59,7 @@ export class Subscription {
   enqueued = false;
   /** May change while it lasts. */
   queue: Queue;
+  readonly #shared: Shared;
   #dropped = 0;
   #replayEnd = 0;
   #dropEnd = 0;
@@ -69,11 +69,11 @@ export class Subscription {
   constructor(feed: Feed, clientId: string, holder: Holder, queue: Queue, shared: Shared) {
     this.outlet = holder.outlet;
     this.#cursor = feed.log.newest;
-    this.#shared = shared;
     this.feed = feed;
     this.clientId = clientId;
     this.holder = holder;
     this.queue = queue;
+    this.#shared = shared;
   }
 
   /** The `seq` up to which everything was sent or reported. */
@@ -98,19 +98,17 @@ export class Subscription {
 
   /**
    * Sends `bursts`, the events after `last` up to the newest, as far as the outlet takes them, if they are just what it
-   * waits for and its connection has nothing else to send. Returns whether they were.
+   * waits for and its connection has nothing else to send. Returns how many events it sent.
    */
-  takeBursts(last: number, bursts: readonly (readonly string[])[]): boolean {
-    const { outlet } = this;
-    if (this.#cursor !== last || !this.sole) return false;
+  takeBursts(last: number, bursts: readonly (readonly string[])[]): number {
+    if (this.#cursor !== last || !this.sole) return 0;
     for (const burst of bursts) {
-      if (outlet.blocked) break;
+      if (this.outlet.blocked) break;
       const first = this.#cursor + 1;
       this.#cursor += burst.length;
-      outlet.burst(burst, first);
-      this.#shared.metrics.delivered(burst.length);
+      this.outlet.burst(burst, first);
     }
-    return true;
+    return this.#cursor - last;
   }
 
   /**
