@@ -4,20 +4,14 @@ import { z } from "zod";
 
 const rows = z.array(z.object({ workload: z.string(), ours: z.string(), other: z.string(), ratio: z.string() }));
 
-test("the benchmark runs, and measures both servers", async () => {
-  const command = [
-    "bun",
-    join(import.meta.dir, "run.ts"),
-    "--only",
-    "fanout-8,pairs-200",
-    "--pairs",
-    "1",
-    "--seconds",
-    "0.5",
-  ];
-  const bench = Bun.spawn([...command, "--json"], { stdout: "pipe", stderr: "pipe" });
+test.each([
+  ["publish", ["fanout-8", "pairs-200"]],
+  ["sends", ["fanout-8"]],
+])("the benchmark runs, and measures ours against %s", async (against, workloads) => {
+  const options = ["--only", workloads.join(","), "--pairs", "1", "--seconds", "0.5", "--against", against, "--json"];
+  const bench = Bun.spawn(["bun", join(import.meta.dir, "run.ts"), ...options], { stdout: "pipe", stderr: "pipe" });
   const measured = rows.parse(JSON.parse(await new Response(bench.stdout).text()));
-  expect(measured.map(({ workload }) => workload)).toEqual(["fanout-8", "pairs-200"]);
+  expect(measured.map(({ workload }) => workload)).toEqual(workloads);
   for (const { ours, other, ratio } of measured) {
     for (const figure of [ours, other, ratio]) expect(Number(figure)).toBeGreaterThan(0);
   }

@@ -1,6 +1,6 @@
 /**
  * Measures the compiled server beside a bare-Bun control that speaks the same frames, in alternation, and prints the ratio
- * of their medians: `bun run bench [--only NAME,…] [--pairs N] [--seconds S] [--json]`.
+ * of their medians: `bun run bench [--only NAME,…] [--pairs N] [--seconds S] [--against publish|sends] [--json]`.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -13,11 +13,13 @@ const { values } = parseArgs({
     only: { type: "string" },
     pairs: { type: "string", default: "3" },
     seconds: { type: "string" },
+    against: { type: "string", default: "publish" },
     json: { type: "boolean", default: false },
   },
 });
 const names = values.only?.split(",") ?? Object.keys(WORKLOADS);
 const pairs = z.coerce.number().int().min(1).parse(values.pairs);
+const against = z.enum(["publish", "sends"]).parse(values.against);
 const seconds = z.coerce.number().positive().optional().parse(values.seconds);
 
 type Target = { command: string[]; env: Record<string, string> };
@@ -72,7 +74,7 @@ for (const name of names) {
   if (workload === undefined)
     throw new RangeError(`There is no workload ${name}: ${Object.keys(WORKLOADS).join(", ")}`);
   const ours: Target = { command: [binary()], env: workload.env ?? {} };
-  const control: Target = { command: ["bun", join(import.meta.dir, "control.ts")], env: {} };
+  const control: Target = { command: ["bun", join(import.meta.dir, "control.ts"), against], env: {} };
   const other = workload.against === "defaults" ? { command: ours.command, env: {} } : control;
   const measured: { ours: number[]; other: number[]; loadShare: number[] } = { ours: [], other: [], loadShare: [] };
   for (let pair = 1; pair <= pairs; pair++) {
