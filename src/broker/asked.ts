@@ -20,7 +20,7 @@ export function startOf({ name, epoch, log, historyStart }: Topic, { last_n = 0,
   if (since === undefined) return last_n === 0 ? undefined : Math.max(log.newest - last_n, historyStart);
   if (since.epoch !== epoch) return historyStart;
   if (since.seq <= log.newest) return Math.max(since.seq, historyStart);
-  const message = `'since.seq' is ${since.seq}, and the newest in this epoch is ${log.newest}`;
+  const message = `There is no seq ${since.seq} in this epoch yet: the newest is ${log.newest}`;
   throw new Refusal("BAD_REQUEST", message, { topic: name });
 }
 

@@ -125,6 +125,7 @@ export class SseClient implements Client {
 
   close(close: Close): void {
     if (this.#patience !== undefined) return;
+    this.seen = Infinity;
     this.#clients.closed(close);
     this.#patience = setTimeout(() => {
       this.#stream?.close(new Error(close.reason));

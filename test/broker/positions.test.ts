@@ -74,7 +74,7 @@ test("since another epoch is not recovered, names nothing as missed, and replays
 test("since a seq that the epoch has not reached is refused", () => {
   const { subscribe, broker } = published();
   const refused = () => subscribe({ since: { epoch: "e", seq: 21 } });
-  expect(refused).toThrow(new Refusal("BAD_REQUEST", "'since.seq' is 21, and the newest in this epoch is 20"));
+  expect(refused).toThrow(new Refusal("BAD_REQUEST", "There is no seq 21 in this epoch yet: the newest is 20"));
   expect(broker.subscriptions).toBe(0);
 });
 

@@ -6,9 +6,11 @@ import type { Subscriber } from "./subscriber.ts";
 const NEVER_MS = 3_600_000;
 
 /** A server whose heart beats when it is told to, so that no test depends on how fast it runs. */
-export function startServerWithoutPulse(): TestServer & { beat(...living: Subscriber[]): Promise<void> } {
+export function startServerWithoutPulse(
+  env: Record<string, string> = {},
+): TestServer & { beat(...living: Subscriber[]): Promise<void> } {
   const spy = spyOn(globalThis, "setInterval");
-  const server = startTestServer({ HEARTBEAT_INTERVAL_MS: String(NEVER_MS) });
+  const server = startTestServer({ HEARTBEAT_INTERVAL_MS: String(NEVER_MS), ...env });
   const tick: unknown = spy.mock.calls[0]?.[0];
   spy.mockRestore();
   if (typeof tick !== "function") throw new Error("The server has set no heartbeat");
