@@ -14,8 +14,10 @@ const MISSES = 2;
 export interface Patient {
   /** Joins or leaves {@link HEARTBEAT_TOPIC}, which only a WebSocket can. */
   listen(on: boolean): void;
-  /** The heartbeat during which it last gave a sign of life: a frame, a pong, or bytes taken off its backlog.
-   * None is waited for once it is being closed. */
+  /**
+   * The heartbeat during which it last gave a sign of life: a frame, a pong, or bytes taken off its backlog. None is
+   * waited for once it is being closed.
+   */
   readonly seen: number;
   /** Sends heartbeat number `beat` in the transport's own way. */
   ping(beat: number): void;

@@ -1,21 +1,15 @@
 import { expect, test } from "bun:test";
 import { Broker, type BrokerLimits } from "../../src/broker/broker.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
+import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 
-const LIMITS: BrokerLimits = {
-  maxHistory: 10,
-  maxSubscriberQueue: 3,
-  maxTopics: 10,
-  maxSubscriptionsPerConnection: 10,
-  historyMemoryBytes: 1e6,
-  autoCreateTopics: true,
-};
+const OWN_LIMITS: BrokerLimits = { ...LIMITS, maxSubscriberQueue: 3 };
 
 function setUp(limits: Partial<BrokerLimits> = {}) {
   let wakes = 0;
   const broker = new Broker(
-    { ...LIMITS, ...limits },
+    { ...OWN_LIMITS, ...limits },
     { wake: () => void wakes++, makeEpoch: () => `epoch ${wakes}`, metrics: new Metrics() },
   );
   const connect = () => {
@@ -72,6 +66,26 @@ test("Broker sends a connection everything of one turn in one batch, whatever th
   broker.flush();
   expect(outlet.sent).toHaveLength(6);
   expect(outlet.batches).toBe(1);
+});
+
+test("Broker hands a connection's only subscription the burst that all get, also once its others have ended", () => {
+  const { broker, connect, publish } = setUp();
+  const { outlet, connection } = connect();
+  const burstsOf = (topic: string) => {
+    const before = outlet.bursts;
+    publish(topic, 2);
+    broker.flush();
+    return outlet.bursts - before;
+  };
+  broker.subscribe(connection, "a", "me");
+  expect(burstsOf("a")).toBe(1);
+  for (const topic of ["b", "c"]) broker.subscribe(connection, topic, "me");
+  expect(burstsOf("a")).toBe(0);
+  broker.unsubscribe(connection, "b", "me");
+  expect(burstsOf("a")).toBe(0);
+  broker.unsubscribe(connection, "a", "me");
+  expect(burstsOf("c")).toBe(1);
+  expect(outlet.story).toEqual(["1", "2", "3", "4", "5", "6", "1", "2"]);
 });
 
 test("Broker lets the topics of one connection take turns", () => {

@@ -3,17 +3,11 @@ import type { Asked } from "../../src/broker/asked.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import type { Overflow } from "../../src/protocol/frames.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
+import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 
-const LIMITS = {
-  maxHistory: 10,
-  maxSubscriberQueue: 4,
-  maxTopics: 10,
-  maxSubscriptionsPerConnection: 10,
-  historyMemoryBytes: 1e6,
-  autoCreateTopics: true,
-};
+const OWN_LIMITS = { ...LIMITS, maxSubscriberQueue: 4 };
 
 /** A broker with the topic "t", and "me" subscribed to it by a fake connection. */
 class Stage {
@@ -23,9 +17,9 @@ class Stage {
   /** Events that "me" was to get: what was published since, and each replay. */
   owed = 0;
 
-  constructor(limits: Partial<typeof LIMITS> = {}, before = 0) {
+  constructor(limits: Partial<typeof OWN_LIMITS> = {}, before = 0) {
     const ports = { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() };
-    this.broker = new Broker({ ...LIMITS, ...limits }, ports);
+    this.broker = new Broker({ ...OWN_LIMITS, ...limits }, ports);
     this.broker.createTopic("t");
     this.#connection = this.broker.connect(this.outlet);
     this.publish(before);
@@ -313,14 +307,14 @@ function step(stage: Stage, random: Random, { replay = false, resize = false }: 
     const lastN = 1 + random.int(15);
     if (replay) stage.subscribe({ last_n: lastN });
   } else {
-    const queue = 1 + random.int(LIMITS.maxSubscriberQueue);
+    const queue = 1 + random.int(OWN_LIMITS.maxSubscriberQueue);
     if (resize) stage.subscribe({ queue });
   }
 }
 
-function begun(random: Random, limits: Partial<typeof LIMITS>, overflow: Overflow): Stage {
+function begun(random: Random, limits: Partial<typeof OWN_LIMITS>, overflow: Overflow): Stage {
   const stage = new Stage(limits, random.int(20));
-  const asked = { last_n: random.pick([0, 3, 100]), queue: 1 + random.int(LIMITS.maxSubscriberQueue), overflow };
+  const asked = { last_n: random.pick([0, 3, 100]), queue: 1 + random.int(OWN_LIMITS.maxSubscriberQueue), overflow };
   if (random.chance(0.5)) stage.block();
   stage.subscribe(asked);
   return stage;

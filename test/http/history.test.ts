@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
 import { HISTORY_PAGE_BYTES, readHistory } from "../../src/http/messages.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
+import { LIMITS } from "../support/limits.ts";
 import { history, historySchema, jsonOf, problemOf, publish, topicUrl } from "../support/answers.ts";
 import { ID } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -161,14 +162,7 @@ describe("GET /topics/{name}/messages", () => {
   });
 
   test("ends a page with the message that crosses its bound, and says whether there is more", async () => {
-    const limits = {
-      maxHistory: 1000,
-      maxSubscriberQueue: 1,
-      maxTopics: 1,
-      maxSubscriptionsPerConnection: 1,
-      historyMemoryBytes: Number.POSITIVE_INFINITY,
-      autoCreateTopics: true,
-    };
+    const limits = { ...LIMITS, maxHistory: 1000, maxSubscriberQueue: 1, historyMemoryBytes: Number.POSITIVE_INFINITY };
     const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
     const payload = JSON.stringify("é".repeat(500_000));
     const page = Math.ceil(HISTORY_PAGE_BYTES / payload.length);

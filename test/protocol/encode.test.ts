@@ -180,7 +180,7 @@ describe("history", () => {
     );
   });
 
-  test("of any topic has any payload verbatim", () => {
+  test("has every payload verbatim, whatever the topic", () => {
     const seed = seedOfRun();
     const random = new Random(seed);
     const json = new JsonWriter(random);

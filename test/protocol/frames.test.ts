@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { decode } from "../../src/protocol/frames.ts";
 import { JsonWriter } from "../support/json-writer.ts";
+import { HOSTILE_PAYLOADS } from "../support/payloads.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 
 const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
@@ -288,32 +289,7 @@ describe("request_id", () => {
 });
 
 describe("a payload", () => {
-  test.each([
-    "null",
-    "true",
-    "0",
-    "-0",
-    "12345678901234567890",
-    "1.10",
-    "1e400",
-    "-1E-400",
-    `""`,
-    `"\\u0041\\/\\ud800 \\"}],{["`,
-    `"\\\\"`,
-    `"\\\\\\""`,
-    `"a\u2028b"`,
-    "[]",
-    "{}",
-    "[ 1 ,\t2\n]",
-    `{"b":1,"a":2,"b":3}`,
-    `{ "z" : [ { } , [ ] ] }`,
-    `{"2":0,"1":0}`,
-    `{"payload":{"payload":"payload"}}`,
-    `{"message":{"id":"x","payload":9}}`,
-    `{"s":"{[\\"\\\\","t":"}]"}`,
-    `{"__proto__":{"a":1},"constructor":{}}`,
-    `["\\\\","]"]`,
-  ])("%j is delivered as it was written", (payload) => {
+  test.each(HOSTILE_PAYLOADS)("%j is delivered as it was written", (payload) => {
     expect(payloadOf(publishRaw(payload))).toBe(payload);
     const spaced = `{ "message" : { "payload" :\r\n${payload}\t, "id" : "${ID}" } , "topic" : "t" , "type" : "publish" }`;
     expect(payloadOf(spaced)).toBe(payload);

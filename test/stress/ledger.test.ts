@@ -24,7 +24,7 @@ describe("under stress every ledger balances and nothing is left over,", () => {
       happened.set(what, (happened.get(what) ?? 0) + times);
     }
   };
-  /** How often what happened, over all the runs: any one may be too short for the rarest on a machine that is busy. */
+  /** How often what happened, over all the runs: each alone may be too short for the rarest on a machine that is busy. */
   const happened = new Map<string, number>();
 
   test.each([

@@ -1,19 +1,13 @@
 import { expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
+import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 
 test.each([0, 3])(
   "who asks again while stalled is not told that it missed what it is sent, history %d",
   (maxHistory) => {
-    const limits = {
-      maxHistory,
-      maxSubscriberQueue: 10,
-      maxTopics: 1,
-      maxSubscriptionsPerConnection: 1,
-      historyMemoryBytes: 1e9,
-      autoCreateTopics: true,
-    };
+    const limits = { ...LIMITS, maxHistory, historyMemoryBytes: 1e9 };
     const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
     const outlet = new FakeOutlet();
     const connection = broker.connect(outlet);

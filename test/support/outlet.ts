@@ -9,6 +9,8 @@ export class FakeOutlet implements Outlet {
   room = Number.POSITIVE_INFINITY;
   closed: Close | undefined;
   batches = 0;
+  /** How many of the batches were handed over ready-made. */
+  bursts = 0;
   readonly sent: (string | Notice)[] = [];
 
   get blocked(): boolean {
@@ -27,6 +29,7 @@ export class FakeOutlet implements Outlet {
 
   burst(texts: readonly string[], first: number): void {
     this.batches++;
+    this.bursts++;
     for (const [index, text] of texts.entries()) this.#take(text, first + index);
   }
 

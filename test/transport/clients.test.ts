@@ -4,6 +4,7 @@ import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { CLOSE, type Close } from "../../src/protocol/codes.ts";
 import { Clients, type Client } from "../../src/transport/clients.ts";
+import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 
 const LONG = 3_600_000;
@@ -41,15 +42,7 @@ class FakeClient extends FakeOutlet implements Client {
 
 function setUp(maxConnections = 9) {
   const metrics = new Metrics();
-  const limits = {
-    maxHistory: 10,
-    maxSubscriberQueue: 10,
-    maxTopics: 9,
-    maxSubscriptionsPerConnection: 9,
-    historyMemoryBytes: 1_000_000,
-    autoCreateTopics: true,
-  };
-  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics });
+  const broker = new Broker(LIMITS, { wake: () => {}, makeEpoch: () => "e", metrics });
   const clients = new Clients({ broker, metrics, log, maxConnections });
   const publish = (count: number) => {
     const messages = Array.from({ length: count }, () => ({ id: crypto.randomUUID(), payload: "1" }));

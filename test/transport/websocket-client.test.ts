@@ -5,6 +5,7 @@ import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { Clients } from "../../src/transport/clients.ts";
 import { WebSocketClient, type Socket } from "../../src/transport/websocket-client.ts";
+import { LIMITS } from "../support/limits.ts";
 import { seqOf } from "../support/outlet.ts";
 
 /** A socket whose kernel takes what it is told to, and which tells of no drain. */
@@ -54,19 +55,11 @@ class FakeSocket implements Socket {
 }
 
 test("a backlog that the kernel takes along with a later frame leaves nobody blocked, though no drain tells of it", async () => {
-  const limits = {
-    maxHistory: 10,
-    maxSubscriberQueue: 10,
-    maxTopics: 1,
-    maxSubscriptionsPerConnection: 1,
-    historyMemoryBytes: 1e6,
-    autoCreateTopics: true,
-  };
   const metrics = new Metrics();
   const log = new Logger("error", "text", (line) => {
     throw new Error(line);
   });
-  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics });
+  const broker = new Broker(LIMITS, { wake: () => {}, makeEpoch: () => "e", metrics });
   const clients = new Clients({ broker, metrics, log, maxConnections: 1 });
   const socket = new FakeSocket();
   const client = new WebSocketClient(socket, new Clock(), clients);
