@@ -29,7 +29,7 @@ export function startServer(config: Config, log: Logger): RunningServer {
   const clock = new Clock();
   const metrics = new Metrics();
   const broker = new Broker(config, { wake: () => pump.wake(), makeEpoch, metrics });
-  const pump = new Pump(() => broker.flush(), config.flushIntervalMs, log);
+  const pump = new Pump(broker, config.flushIntervalMs, log);
   const heartbeat = new Heartbeat(config.heartbeatIntervalMs, clock, log);
   const clients = new Clients({ ...config, broker, metrics, log });
   const transportDeps = { broker, clients, heartbeat, clock, log, metrics };

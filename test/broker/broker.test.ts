@@ -35,6 +35,26 @@ test("Broker reports the exact hole after an overflow, where it is", () => {
   expect(outlet.story).toEqual(["1", "2", "3", "4-7", "8", "9", "10"]);
 });
 
+test("Broker gathers as long as it has sixteen subscribers to send to for each message", () => {
+  const { broker, connect, publish } = setUp({ maxSubscriptionsPerConnection: 40 });
+  const { connection } = connect();
+  expect(broker.gathers).toBe(false);
+  for (let i = 0; i < 40; i++) broker.subscribe(connection, i < 30 ? "a" : "b", `client ${i}`, { last_n: 0 });
+  const gathers = () => {
+    publish("a", 1);
+    return broker.gathers;
+  };
+  expect([gathers(), gathers()]).toEqual([true, false]);
+  publish("b", 1);
+  expect(broker.gathers).toBe(false);
+  broker.flush();
+  expect(broker.gathers).toBe(false);
+  publish("b", 1);
+  expect(broker.gathers).toBe(false);
+  publish("a", 1);
+  expect(broker.gathers).toBe(true);
+});
+
 test("Broker counts nothing asked for as replay against the queue", () => {
   const { broker, connect, publish } = setUp();
   publish("t", 10);

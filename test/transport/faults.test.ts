@@ -57,15 +57,12 @@ test("Pump goes on after a flush that failed, and logs why", async () => {
   const { lines, log } = logger();
   const flushed = Promise.withResolvers<void>();
   let runs = 0;
-  const pump = new Pump(
-    () => {
-      runs++;
-      if (runs === 1) throw new Error("the cause");
-      flushed.resolve();
-    },
-    0,
-    log,
-  );
+  const flush = () => {
+    runs++;
+    if (runs === 1) throw new Error("the cause");
+    flushed.resolve();
+  };
+  const pump = new Pump({ flush, gathers: false }, 0, log);
   pump.wake();
   pump.wake();
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
