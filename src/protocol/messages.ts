@@ -55,12 +55,13 @@ const PAYLOAD_KEY = '"payload"';
  * @param plain whether no character of the text is escaped
  */
 export function payloadOf(text: string, plain: boolean): RawJson {
-  // In plain text a quoted word that stands there once is the key that is known to be there: no need to read what is
-  // before it, which halves the time to decode a small frame.
-  const at = text.indexOf(PAYLOAD_KEY);
-  if (plain && text.indexOf(PAYLOAD_KEY, at + 1) < 0) {
-    const start = skipSpace(text, skipSpace(text, at + PAYLOAD_KEY.length) + 1);
-    return text.slice(start, skipValue(text, start));
+  // In plain text a quoted word with none like it after its value is the key that is known to be there: no need to read
+  // what is before it, which halves the time to decode a small frame.
+  if (plain) {
+    const colon = skipSpace(text, text.indexOf(PAYLOAD_KEY) + PAYLOAD_KEY.length);
+    const start = skipSpace(text, colon + 1);
+    const end = skipValue(text, start);
+    if (text.indexOf(PAYLOAD_KEY, end) < 0) return text.slice(start, end);
   }
   return payloadAt(text, lastMember(text, skipSpace(text, 0), "message"));
 }

@@ -311,6 +311,9 @@ describe("a payload", () => {
       "the key is there outside the message",
       `{"payload":4,"x":{"message":{"payload":4}},"type":"publish","topic":"t","message":{"x":{"payload":4},"id":"${ID}","payload":5,"y":{"payload":4}},"payload":4}`,
     ],
+    ["the word is a value before it", whole(`"x":"payload","y":["payload",4],"message":{"id":"${ID}","payload":5}`)],
+    ["the key is there before the message", whole(`"payload":4,"message":{"id":"${ID}","payload":5}`)],
+    ["the key is there after the message", whole(`"message":{"id":"${ID}","payload":5},"payload":4`)],
     ["a key before it ends in a backslash", whole(`"\\\\":4,"message":{"\\\\":"\\\\","id":"${ID}","payload":5}`)],
     ["empty keys stand before it", whole(`"":{"":4},"message":{"":4,"id":"${ID}","payload":5}`)],
   ])("is found where %s", (_where, text) => {
@@ -323,6 +326,11 @@ describe("a payload", () => {
     ["it stands beside the message", whole(`"payload":4,"message":{"id":"${ID}"}`), "payload"],
   ])("is missing where %s", (_where, text, problem) => {
     expect(problemOf(text)).toContain(problem);
+  });
+
+  test("that has a key of that name itself comes through whole", () => {
+    const payload = `{"payload":{"payload":[4]},"message":{"payload":4}}`;
+    expect(payloadOf(publishRaw(payload))).toBe(payload);
   });
 
   test("of the request's size comes through whole", () => {
