@@ -55,6 +55,7 @@ export class Broker {
   #subscriptions = 0;
   /** What the next flush has to do: how many messages there are, and how many subscribers of their topics. */
   #gathered = 0;
+  #gatheredBefore = 0;
   #receivers = 0;
 
   constructor(limits: BrokerLimits, ports: BrokerPorts) {
@@ -193,11 +194,14 @@ export class Broker {
   }
 
   /**
-   * Whether to put off the next flush pays while more is being published: it has so many subscribers to send to that
-   * to take in a few more messages first delays it by a fraction of what it takes anyway, and spares it as many sends.
+   * To be asked at the end of a turn of the event loop: whether to put off the flush for another. That pays where more was
+   * published since the last time, and there are many to send to: to take in a few more messages first delays them by a
+   * fraction of what the flush takes anyway, and spares it as many sends.
    */
-  get gathers(): boolean {
-    return this.#gathered * RECEIVERS_PER_MESSAGE < this.#receivers;
+  gathers(): boolean {
+    const more = this.#gathered > this.#gatheredBefore;
+    this.#gatheredBefore = this.#gathered;
+    return more && this.#gathered * RECEIVERS_PER_MESSAGE < this.#receivers;
   }
 
   /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
@@ -205,6 +209,7 @@ export class Broker {
     const dirty = this.#dirty;
     this.#dirty = [];
     this.#gathered = 0;
+    this.#gatheredBefore = 0;
     this.#receivers = 0;
     let delivered = 0;
     for (const topic of dirty) {

@@ -35,24 +35,38 @@ test("Broker reports the exact hole after an overflow, where it is", () => {
   expect(outlet.story).toEqual(["1", "2", "3", "4-7", "8", "9", "10"]);
 });
 
-test("Broker gathers as long as it has sixteen subscribers to send to for each message", () => {
-  const { broker, connect, publish } = setUp({ maxSubscriptionsPerConnection: 40 });
-  const { connection } = connect();
-  expect(broker.gathers).toBe(false);
-  for (let i = 0; i < 40; i++) broker.subscribe(connection, i < 30 ? "a" : "b", `client ${i}`, { last_n: 0 });
-  const gathers = () => {
-    publish("a", 1);
-    return broker.gathers;
+/** A broker with 30 subscribers to "a" and 10 to "b". */
+function setUpMany() {
+  const stage = setUp({ maxSubscriptionsPerConnection: 40 });
+  const { connection } = stage.connect();
+  for (let i = 0; i < 40; i++) stage.broker.subscribe(connection, i < 30 ? "a" : "b", `client ${i}`, { last_n: 0 });
+  return { ...stage, connection };
+}
+
+test("Broker gathers while there are more than sixteen subscribers to send to for each message", () => {
+  const { broker, publish } = setUpMany();
+  const gathers = (topic: string) => {
+    publish(topic, 1);
+    return broker.gathers();
   };
-  expect([gathers(), gathers()]).toEqual([true, false]);
-  publish("b", 1);
-  expect(broker.gathers).toBe(false);
+  expect([gathers("a"), gathers("a"), gathers("b"), gathers("b")]).toEqual([true, false, false, false]);
   broker.flush();
-  expect(broker.gathers).toBe(false);
+  expect([gathers("b"), gathers("a"), gathers("a")]).toEqual([false, true, false]);
+});
+
+test("Broker gathers only for as long as every turn brings a message, whatever else is asked for", () => {
+  const { broker, connection, publish, wakes } = setUpMany();
+  expect(broker.gathers()).toBe(false);
   publish("b", 1);
-  expect(broker.gathers).toBe(false);
   publish("a", 1);
-  expect(broker.gathers).toBe(true);
+  expect([broker.gathers(), broker.gathers()]).toEqual([true, false]);
+  const before = wakes();
+  broker.subscribe(connection, "b", "client 39", { last_n: 1 });
+  expect(wakes()).toBeGreaterThan(before);
+  expect(broker.gathers()).toBe(false);
+  broker.flush();
+  publish("a", 1);
+  expect(broker.gathers()).toBe(true);
 });
 
 test("Broker counts nothing asked for as replay against the queue", () => {
