@@ -51,7 +51,7 @@ const SETTINGS = {
     0,
     0,
     60_000,
-    "how long events may wait to be sent together; 0 is one turn of the event loop",
+    "how long events may wait to be sent together; 0 is until a turn of the event loop ends",
   ),
   shutdownGraceMs: integer(5000, 0, 3_600_000, "how long a shutdown waits for subscribers to take what is queued"),
   autoCreateTopics: boolean(false, "create a topic by its first use"),

@@ -3,6 +3,7 @@ import { encodeEvent, type Published, type Subscribed } from "../protocol/encode
 import type { Message } from "../protocol/messages.ts";
 import { outcomeOf, startOf, type Asked } from "./asked.ts";
 import { Connection } from "./connection.ts";
+import { Gathering } from "./gathering.ts";
 import { HistoryMemory } from "./history-memory.ts";
 import type { BrokerMetrics, Outlet } from "./ports.ts";
 import { Subscription, type Holder, type Queue, type Shared } from "./subscription.ts";
@@ -29,9 +30,6 @@ export type BrokerPorts = {
   metrics: BrokerMetrics;
 };
 
-/** To take in a message takes about as long as to send to three subscribers: a fifth, then, is the most a flush is put off by. */
-const RECEIVERS_PER_MESSAGE = 16;
-
 /**
  * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
  * the next `flush()`, as far as each takes it.
@@ -50,13 +48,10 @@ export class Broker {
   readonly #topics = new Map<string, Topic>();
   readonly #memory: HistoryMemory;
   readonly #shared: Shared;
+  readonly #gathering = new Gathering();
   #dirty: Topic[] = [];
   #ready: Holder[] = [];
   #subscriptions = 0;
-  /** What the next flush has to do: how many messages there are, and how many subscribers of their topics. */
-  #gathered = 0;
-  #gatheredBefore = 0;
-  #receivers = 0;
 
   constructor(limits: BrokerLimits, ports: BrokerPorts) {
     this.#limits = limits;
@@ -181,11 +176,8 @@ export class Broker {
     for (const message of messages) {
       // No event may fall out of the log before it was offered to those whose sockets would have taken it.
       if (log.newest - topic.flushed >= topic.queueLimit || this.#memory.over) this.flush();
-      if (log.newest === topic.flushed) {
-        this.#dirty.push(topic);
-        this.#receivers += topic.subscriptions.size;
-      }
-      this.#gathered++;
+      if (log.newest === topic.flushed) this.#dirty.push(topic);
+      this.#gathering.add(topic.subscriptions.size);
       this.#memory.append(log, encodeEvent(topic.text, log.newest + 1, message, ts));
     }
     this.#ports.metrics.published(messages.length);
@@ -193,24 +185,16 @@ export class Broker {
     return published;
   }
 
-  /**
-   * To be asked at the end of a turn of the event loop: whether to put off the flush for another. That pays where more was
-   * published since the last time, and there are many to send to: to take in a few more messages first delays them by a
-   * fraction of what the flush takes anyway, and spares it as many sends.
-   */
-  gathers(): boolean {
-    const more = this.#gathered > this.#gatheredBefore;
-    this.#gatheredBefore = this.#gathered;
-    return more && this.#gathered * RECEIVERS_PER_MESSAGE < this.#receivers;
+  /** To be called at the end of a turn of the event loop. Returns whether the flush gains by waiting for another. */
+  endTurn(): boolean {
+    return this.#gathering.endTurn();
   }
 
   /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
   flush(): void {
     const dirty = this.#dirty;
     this.#dirty = [];
-    this.#gathered = 0;
-    this.#gatheredBefore = 0;
-    this.#receivers = 0;
+    this.#gathering.end();
     let delivered = 0;
     for (const topic of dirty) {
       const { flushed } = topic;

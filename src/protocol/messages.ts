@@ -47,6 +47,7 @@ export function batchReader<T>(schemaOf: (name: string) => z.ZodType<T>): (eleme
 }
 
 const PAYLOAD_KEY = '"payload"';
+const COLON = 0x3a;
 
 /**
  * The text of `message.payload` in a frame that is known to have one. Where a key is repeated the last one counts, as it
@@ -55,10 +56,10 @@ const PAYLOAD_KEY = '"payload"';
  * @param plain whether no character of the text is escaped
  */
 export function payloadOf(text: string, plain: boolean): RawJson {
-  // In plain text a quoted word with none like it after its value is the key that is known to be there: no need to read
-  // what is before it, which halves the time to decode a small frame.
-  if (plain) {
-    const colon = skipSpace(text, text.indexOf(PAYLOAD_KEY) + PAYLOAD_KEY.length);
+  // In plain text a quoted word with a colon after it is a key. The first such key is the message's, unless another comes
+  // after its value: no need to read what is before it, which halves the time to decode a small frame.
+  const colon = skipSpace(text, text.indexOf(PAYLOAD_KEY) + PAYLOAD_KEY.length);
+  if (plain && text.charCodeAt(colon) === COLON) {
     const start = skipSpace(text, colon + 1);
     const end = skipValue(text, start);
     if (text.indexOf(PAYLOAD_KEY, end) < 0) return text.slice(start, end);

@@ -1,39 +1,52 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Logger } from "../ops/logger.ts";
 
+/** How long a flush is put off at the most, whatever else the turns of the event loop have to do meanwhile. */
+const MAX_WAIT_MS = 2;
+
 /**
  * Runs the broker's `flush()` once for any number of `wake()` calls before it: at the end of the turn of the event loop,
  * when all that the sockets had to say was read, or `intervalMs` later.
  *
  * A turn that ends while a publisher is still writing sees only the first of its messages, so the flush waits for further
- * turns while the broker gathers: of up to 32 messages in flight to 1000 subscribers one send then carries 18 events instead
- * of 13, and a delivery takes 0.50 µs instead of 0.54. A turn that brings nothing takes 1 µs.
+ * turns where the broker gains by it: of up to 32 messages in flight to 1000 subscribers one send then carries 18 events
+ * instead of 13, and a delivery takes 0.50 µs instead of 0.54. A turn that brings nothing takes 1 µs.
  */
 export class Pump {
-  readonly #run: () => void;
+  readonly #broker: Pick<Broker, "flush" | "endTurn">;
   readonly #intervalMs: number;
+  readonly #log: Logger;
   #scheduled = false;
+  #wokenAt = 0;
 
-  constructor(broker: Pick<Broker, "flush" | "gathers">, intervalMs: number, log: Logger) {
+  constructor(broker: Pick<Broker, "flush" | "endTurn">, intervalMs: number, log: Logger) {
+    this.#broker = broker;
     this.#intervalMs = intervalMs;
-    this.#run = () => {
-      if (intervalMs === 0 && broker.gathers()) {
-        setImmediate(this.#run);
-        return;
-      }
-      this.#scheduled = false;
-      try {
-        broker.flush();
-      } catch (cause) {
-        log.error("cannot flush", { cause });
-      }
-    };
+    this.#log = log;
   }
 
   wake(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    if (this.#intervalMs === 0) setImmediate(this.#run);
-    else setTimeout(this.#run, this.#intervalMs);
+    if (this.#intervalMs > 0) {
+      setTimeout(this.#flush, this.#intervalMs);
+      return;
+    }
+    this.#wokenAt = performance.now();
+    setImmediate(this.#endTurn);
   }
+
+  readonly #endTurn = () => {
+    if (this.#broker.endTurn() && performance.now() - this.#wokenAt < MAX_WAIT_MS) setImmediate(this.#endTurn);
+    else this.#flush();
+  };
+
+  readonly #flush = () => {
+    this.#scheduled = false;
+    try {
+      this.#broker.flush();
+    } catch (cause) {
+      this.#log.error("cannot flush", { cause });
+    }
+  };
 }

@@ -35,38 +35,64 @@ test("Broker reports the exact hole after an overflow, where it is", () => {
   expect(outlet.story).toEqual(["1", "2", "3", "4-7", "8", "9", "10"]);
 });
 
-/** A broker with 30 subscribers to "a" and 10 to "b". */
-function setUpMany() {
-  const stage = setUp({ maxSubscriptionsPerConnection: 40 });
+/** A broker whose topics have as many subscribers as they are named after. */
+function setUpMany(topics: string[]) {
+  const stage = setUp({ maxSubscriptionsPerConnection: 100, maxTopics: 1000 });
   const { connection } = stage.connect();
-  for (let i = 0; i < 40; i++) stage.broker.subscribe(connection, i < 30 ? "a" : "b", `client ${i}`, { last_n: 0 });
-  return { ...stage, connection };
+  const subscribe = (topic: string) => {
+    for (let i = 0; i < Number(topic); i++) stage.broker.subscribe(connection, topic, `client ${i}`, { last_n: 0 });
+  };
+  for (const topic of topics) subscribe(topic);
+  /** A turn of the event loop that brings a message to each of these topics. */
+  const turn = (...to: string[]) => {
+    for (const topic of to) stage.publish(topic, 1);
+    return stage.broker.endTurn();
+  };
+  return { ...stage, connection, turn };
 }
 
-test("Broker gathers while there are more than sixteen subscribers to send to for each message", () => {
-  const { broker, publish } = setUpMany();
-  const gathers = (topic: string) => {
-    publish(topic, 1);
-    return broker.gathers();
-  };
-  expect([gathers("a"), gathers("a"), gathers("b"), gathers("b")]).toEqual([true, false, false, false]);
+test("Broker gains by another turn while a topic has more than sixteen subscribers for each message", () => {
+  const { broker, turn } = setUpMany(["16", "17", "33"]);
+  expect(turn("16")).toBe(false);
   broker.flush();
-  expect([gathers("b"), gathers("a"), gathers("a")]).toEqual([false, true, false]);
+  expect([turn("17"), turn("17")]).toEqual([true, false]);
+  broker.flush();
+  expect([turn("33"), turn("33"), turn("33")]).toEqual([true, true, false]);
+  broker.flush();
+  expect(turn("16")).toBe(false);
+  broker.flush();
+  expect(turn("16", "33")).toBe(true);
+  expect(turn("17")).toBe(false);
 });
 
-test("Broker gathers only for as long as every turn brings a message, whatever else is asked for", () => {
-  const { broker, connection, publish, wakes } = setUpMany();
-  expect(broker.gathers()).toBe(false);
-  publish("b", 1);
-  publish("a", 1);
-  expect([broker.gathers(), broker.gathers()]).toEqual([true, false]);
+test("Broker gains by another turn only while every turn brings a message, whatever else is asked for", () => {
+  const { broker, connection, turn, wakes } = setUpMany(["17", "50"]);
+  expect(turn()).toBe(false);
+  expect([turn("50"), turn()]).toEqual([true, false]);
   const before = wakes();
-  broker.subscribe(connection, "b", "client 39", { last_n: 1 });
+  broker.subscribe(connection, "17", "client 0", { last_n: 1 });
+  broker.subscribe(connection, "50", "client 0", { last_n: 1 });
   expect(wakes()).toBeGreaterThan(before);
-  expect(broker.gathers()).toBe(false);
+  expect(turn()).toBe(false);
   broker.flush();
-  publish("a", 1);
-  expect(broker.gathers()).toBe(true);
+  expect(turn("50")).toBe(true);
+});
+
+test("Broker does not wait the longer for the messages and the deletion of other topics", () => {
+  const { broker, connect, turn } = setUpMany(["17"]);
+  const { connection } = connect();
+  let turns = 0;
+  let waits = true;
+  while (waits && turns < 20) {
+    const topic = `topic ${turns}`;
+    for (let i = 0; i < 16; i++) broker.subscribe(connection, topic, `client ${i}`, { last_n: 0 });
+    waits = turn("17", topic);
+    broker.deleteTopic(topic);
+    turns++;
+  }
+  expect(turns).toBe(1);
+  broker.flush();
+  expect([turn("17"), turn("17")]).toEqual([true, false]);
 });
 
 test("Broker counts nothing asked for as replay against the queue", () => {

@@ -312,6 +312,11 @@ describe("a payload", () => {
       `{"payload":4,"x":{"message":{"payload":4}},"type":"publish","topic":"t","message":{"x":{"payload":4},"id":"${ID}","payload":5,"y":{"payload":4}},"payload":4}`,
     ],
     ["the word is a value before it", whole(`"x":"payload","y":["payload",4],"message":{"id":"${ID}","payload":5}`)],
+    ["the word is the value right before it", whole(`"message":{"id":"${ID}","x":"payload","payload":5}`)],
+    [
+      "the word is the value right before it, with space",
+      whole(`"message":{"id":"${ID}","x":"payload" , "payload" : 5}`),
+    ],
     ["the key is there before the message", whole(`"payload":4,"message":{"id":"${ID}","payload":5}`)],
     ["the key is there after the message", whole(`"message":{"id":"${ID}","payload":5},"payload":4`)],
     ["a key before it ends in a backslash", whole(`"\\\\":4,"message":{"\\\\":"\\\\","id":"${ID}","payload":5}`)],
@@ -374,21 +379,25 @@ test("any payload is delivered verbatim, however it and the frame around it are 
     return `{${order.map((member) => `${json.space()}${member}${json.space()}`).join(",")}}`;
   };
 
+  const few = (member: string) => (random.chance(0.5) ? [member] : []);
+  /** A value that does not matter, often one that looks as if it did. */
+  const other = () => (random.chance(0.3) ? `"payload"` : json.value(3));
+
   for (let round = 0; round < 2000; round++) {
     const payload = json.value(random.int(5));
     const requestId = random.chance(0.5) ? json.string() : String(random.int(1e9));
     const message = shuffled([
       `"payload"${json.space()}:${json.space()}${payload}`,
       `"id":"${ID}"`,
-      `"x":${json.value(2)}`,
+      ...few(`"x":${other()}`),
     ]);
     const text = shuffled([
       `"type":"publish"`,
       `"topic":"t"`,
       `"message"${json.space()}:${json.space()}${message}`,
       `"request_id":${json.space()}${requestId}`,
-      `"payload":${json.value(2)}`,
-      `"y":${json.value(3)}`,
+      ...few(`"payload":${other()}`),
+      ...few(`"y":${other()}`),
     ]);
     const expected = {
       ok: true,

@@ -19,12 +19,12 @@ export class JsonWriter {
     const kind = this.#random.int(depth === 0 ? 3 : 5);
     if (kind === 0) return this.#random.pick(["null", "true", "false"]);
     if (kind === 1) return this.#number();
-    if (kind === 2) return this.string();
+    if (kind === 2) return this.#word();
     const values = Array.from({ length: this.#random.int(5) }, () => this.value(depth - 1));
     if (kind === 3) return this.array(values);
     return this.#enclose(
       "{",
-      values.map((value) => `${this.#key()}${this.#colon()}${value}`),
+      values.map((value) => `${this.#word()}${this.#colon()}${value}`),
       "}",
     );
   }
@@ -73,7 +73,8 @@ export class JsonWriter {
     return `"${letters.join("")}"`;
   }
 
-  #key(): string {
+  /** A string, often one that is a key elsewhere. */
+  #word(): string {
     return this.#random.chance(0.5)
       ? this.string()
       : this.#random.pick([`"payload"`, `"message"`, `"messages"`, `"id"`, `"__proto__"`]);
