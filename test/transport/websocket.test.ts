@@ -37,6 +37,37 @@ test("what was published before a takeover, in the same turn, still reaches the 
   expect((await back.next()).message?.payload).toBe("for the new one");
 });
 
+test("many subscribers are each sent every event in order, whoever comes and goes while a flush waits for more", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  const clients = await Promise.all(Array.from({ length: 50 }, () => Client.connect(server)));
+  const [publisher, late, early, replaced, ...others] = clients;
+  if (publisher === undefined || late === undefined || early === undefined || replaced === undefined) throw new Error();
+  for (const [index, client] of [early, replaced, ...others].entries()) await client.subscribe("t", `client ${index}`);
+  const publish = async (first: number, last: number) => {
+    for (let i = first; i <= last; i++) await publisher.publish("t", i);
+  };
+  const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const payloads = async (client: Client, count: number) =>
+    (await client.take(count)).map((frame) => frame.message?.payload);
+
+  await publish(1, 20);
+  early.send({ type: "unsubscribe", topic: "t", client_id: "client 0" });
+  expect(await payloads(early, 20)).toEqual(range(1, 20));
+  expect(await early.next()).toMatchObject({ type: "ack" });
+  await publish(21, 41);
+  await late.subscribe("t", "client 1", 1);
+  await publish(42, 60);
+  expect(await payloads(late, 20)).toEqual(range(41, 60));
+  expect(await payloads(replaced, 41)).toEqual(range(1, 41));
+  expect(await replaced.next()).toMatchObject({ msg: "subscription_replaced" });
+  for (const client of others) expect(await payloads(client, 60)).toEqual(range(1, 60));
+  for (const client of clients) {
+    expect(await client.settle()).toEqual([]);
+    await client.close();
+  }
+});
+
 test("subscribing again under the same id is one subscription, and replays again where asked", async () => {
   await using server = startTestServer();
   await createTopic(server, "t");
