@@ -28,7 +28,7 @@ export class Topic implements Feed {
 
   /** The events that no flush has seen yet, in batches. */
   bursts(): string[][] {
-    // Arrays as small as they can be: with one event and one subscriber on each of 10,000 topics the flush takes a third less.
+    // Arrays without room to grow: with one event and one subscriber on each of 10,000 topics the flush takes a third less.
     if (this.log.newest === this.flushed + 1) return [[this.log.at(this.log.newest)]];
     let burst: string[] = [];
     const bursts = [burst];

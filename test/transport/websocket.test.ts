@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { MAX_UNREAD_ANSWERS } from "../../src/transport/websocket-client.ts";
+import { range } from "../support/account.ts";
 import { Client, ID } from "../support/client.ts";
 import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
 import { createTopic, health, startTestServer, stats } from "../support/server.ts";
@@ -45,9 +46,8 @@ test("many subscribers are each sent every event in order, whoever comes and goe
   if (publisher === undefined || late === undefined || early === undefined || replaced === undefined) throw new Error();
   for (const [index, client] of [early, replaced, ...others].entries()) await client.subscribe("t", `client ${index}`);
   const publish = async (first: number, last: number) => {
-    for (let i = first; i <= last; i++) await publisher.publish("t", i);
+    for (const i of range(first, last)) await publisher.publish("t", i);
   };
-  const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
   const payloads = async (client: Client, count: number) =>
     (await client.take(count)).map((frame) => frame.message?.payload);
 
