@@ -185,6 +185,11 @@ export class Broker {
     return published;
   }
 
+  /** Whether so much was published since the last flush that the next had better be now. */
+  get full(): boolean {
+    return this.#gathering.full;
+  }
+
   /** To be called at the end of a turn of the event loop. Returns whether the flush gains by waiting for another. */
   endTurn(): boolean {
     return this.#gathering.endTurn();

@@ -37,7 +37,7 @@ test("Broker reports the exact hole after an overflow, where it is", () => {
 
 /** A broker whose topics have as many subscribers as they are named after. */
 function setUpMany(topics: string[]) {
-  const stage = setUp({ maxSubscriptionsPerConnection: 100, maxTopics: 1000 });
+  const stage = setUp({ maxSubscriptionsPerConnection: 1000, maxSubscriberQueue: 50, maxTopics: 1000 });
   const { connection } = stage.connect();
   const subscribe = (topic: string) => {
     for (let i = 0; i < Number(topic); i++) stage.broker.subscribe(connection, topic, `client ${i}`, { last_n: 0 });
@@ -93,6 +93,18 @@ test("Broker does not wait the longer for the messages and the deletion of other
   expect(turns).toBe(1);
   broker.flush();
   expect([turn("17"), turn("17")]).toEqual([true, false]);
+});
+
+test("Broker is full after 32 messages, and where subscribers are many after one for each sixteen of them", () => {
+  const { broker, publish } = setUpMany(["1", "528"]);
+  const full = (topic: string, count: number) => {
+    publish(topic, count);
+    return broker.full;
+  };
+  expect([full("1", 31), full("1", 1), full("528", 0)]).toEqual([false, true, true]);
+  expect([full("528", 1), full("1", 1)]).toEqual([true, true]);
+  broker.flush();
+  expect([full("528", 32), full("1", 1)]).toEqual([false, true]);
 });
 
 test("Broker counts nothing asked for as replay against the queue", () => {

@@ -62,7 +62,7 @@ test("Pump goes on after a flush that failed, and logs why", async () => {
     if (runs === 1) throw new Error("the cause");
     flushed.resolve();
   };
-  const pump = new Pump({ flush, endTurn: () => false }, 0, log);
+  const pump = new Pump({ flush, full: false, endTurn: () => false }, 0, log);
   pump.wake();
   pump.wake();
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));

@@ -10,6 +10,7 @@ const log = new Logger("error", "text", (line) => {
 function stage(turns: number) {
   const broker = {
     flushes: 0,
+    full: false,
     endTurn: () => turns-- > 0,
     flush: () => void broker.flushes++,
   };
@@ -57,10 +58,25 @@ test("Pump waits no longer than two milliseconds, however slow the turns are", a
   expect(broker.flushes).toBe(1);
 });
 
-test("Pump with an interval flushes when it is over, without a further turn", async () => {
+test("Pump flushes in the middle of a turn once enough was published, and again at its end", async () => {
+  const { broker, pump } = stage(0);
+  pump.wake();
+  broker.full = true;
+  pump.wake();
+  expect(broker.flushes).toBe(1);
+  broker.full = false;
+  pump.wake();
+  expect(broker.flushes).toBe(1);
+  await turn();
+  expect(broker.flushes).toBe(2);
+  await turn();
+  expect(broker.flushes).toBe(2);
+});
+
+test("Pump with an interval flushes when it is over, however much is published and without a further turn", async () => {
   const flushed = Promise.withResolvers<void>();
   let turns = 0;
-  const broker = { flush: () => flushed.resolve(), endTurn: () => turns++ === 0 };
+  const broker = { flush: () => flushed.resolve(), full: true, endTurn: () => turns++ === 0 };
   new Pump(broker, 1, log).wake();
   await flushed.promise;
   expect(turns).toBe(0);
