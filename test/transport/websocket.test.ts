@@ -134,6 +134,23 @@ test("an ack comes before the publisher's own event, and a request without an id
   expect(ack.seq).toBe(1);
 });
 
+test("each of a burst's acks comes before the publisher's own event, though the first events do not wait for the last", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  const raw = await RawClient.connect(server);
+  raw.send({ type: "subscribe", topic: "t", client_id: "me" });
+  await raw.readUntil((frames) => frames.length === 1);
+  const one = encodeClientFrame(JSON.stringify({ type: "publish", topic: "t", message: message(1) }));
+  raw.socket.write(Buffer.concat(Array.from({ length: 45 }, () => one)));
+  const frames = (await raw.readUntil(({ length }) => length === 91)).slice(1);
+  raw.cut();
+  const places = (type: string) => frames.flatMap((frame, place) => (frame.type === type ? [place] : []));
+  const [acks, events] = [places("ack"), places("event")];
+  for (const places of [acks, events]) expect(places.map((place) => frames[place]?.seq)).toEqual(range(1, 45));
+  for (const [index, ack] of acks.entries()) expect(ack).toBeLessThan(events[index] ?? -1);
+  expect(events[0]).toBeLessThan(acks.at(-1) ?? -1);
+});
+
 test("a topic that is created by its first use exists from then on", async () => {
   await using server = startTestServer({ AUTO_CREATE_TOPICS: "true" });
   await using client = await Client.connect(server);
