@@ -20,8 +20,9 @@ export class Connection implements Holder, Batch {
   }
 
   add(subscription: Subscription): void {
+    // What the client is sent of several topics goes in one batch, and so none of them by way of its topic's pack.
+    for (const other of this.subscriptions) other.standAt(other.position);
     this.subscriptions.push(subscription);
-    this.#count();
   }
 
   enqueue(subscription: Subscription): boolean {
@@ -53,6 +54,7 @@ export class Connection implements Holder, Batch {
   /** To be called when the outlet is blocked no more: what fell out of the queues is settled, the rest sent. */
   drained(): void {
     for (const subscription of [...this.subscriptions]) {
+      if (!subscription.pending) continue;
       if (subscription.tooSlow) this.#tooSlow(subscription);
       subscription.settle();
       if (subscription.pending) this.enqueue(subscription);
@@ -70,7 +72,6 @@ export class Connection implements Holder, Batch {
     this.send(subscription);
     subscription.abandon();
     without(this.subscriptions, subscription);
-    this.#count();
     without(this.#line, subscription);
   }
 
@@ -79,12 +80,6 @@ export class Connection implements Holder, Batch {
     for (const subscription of this.subscriptions) subscription.discard();
     this.subscriptions.length = 0;
     this.#line.length = 0;
-  }
-
-  /** Lets a subscription know whether it is the only one; of more than two, the others know already. */
-  #count(): void {
-    const { length } = this.subscriptions;
-    if (length <= 2) for (const subscription of this.subscriptions) subscription.sole = length === 1;
   }
 }
 

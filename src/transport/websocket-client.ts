@@ -49,13 +49,14 @@ const sendBurst = (socket: Sender): number => {
 
 /** A WebSocket as an outlet: blocked once the kernel takes no more, until everything was taken. */
 export class WebSocketClient implements Client {
+  // What a flush asks of every client comes first, so that it lies close together.
   blocked = false;
+  readonly #socket: Socket;
   readonly transport = "websocket";
   readonly connectedAt = Date.now();
   /** The heartbeat during which it last gave a sign of life. */
   seen = 0;
   readonly connection: Connection;
-  readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #clients: Clients;
   #unread = 0;
