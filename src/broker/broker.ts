@@ -3,6 +3,7 @@ import { encodeEvent, type Published, type Subscribed } from "../protocol/encode
 import type { Message } from "../protocol/messages.ts";
 import { outcomeOf, startOf, type Asked } from "./asked.ts";
 import { Connection } from "./connection.ts";
+import type { Edition } from "./edition.ts";
 import { Gathering } from "./gathering.ts";
 import { HistoryMemory } from "./history-memory.ts";
 import type { BrokerMetrics, Outlet } from "./ports.ts";
@@ -49,7 +50,7 @@ export class Broker {
   readonly #memory: HistoryMemory;
   readonly #shared: Shared;
   readonly #gathering = new Gathering();
-  #dirty: Topic[] = [];
+  #editions: Edition[] = [];
   #ready: Holder[] = [];
   #subscriptions = 0;
 
@@ -176,9 +177,11 @@ export class Broker {
     for (const message of messages) {
       // No event may fall out of the log before it was offered to those whose sockets would have taken it.
       if (log.newest - topic.flushed >= topic.queueLimit || this.#memory.over) this.flush();
-      if (log.newest === topic.flushed) this.#dirty.push(topic);
+      const text = encodeEvent(topic.text, log.newest + 1, message, ts);
+      this.#memory.append(log, text);
+      const edition = topic.issue(text);
+      if (edition !== undefined) this.#editions.push(edition);
       this.#gathering.add(topic.subscriptions.size);
-      this.#memory.append(log, encodeEvent(topic.text, log.newest + 1, message, ts));
     }
     this.#ports.metrics.published(messages.length);
     this.#ports.wake();
@@ -197,13 +200,14 @@ export class Broker {
 
   /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
   flush(): void {
-    const dirty = this.#dirty;
-    this.#dirty = [];
+    const editions = this.#editions;
+    this.#editions = [];
     this.#gathering.end();
     let handed = 0;
-    for (const topic of dirty) {
-      handed += topic.broadcast();
-      for (const straggler of topic.stragglers) {
+    for (const edition of editions) {
+      handed += edition.handOut();
+      if (edition.pack !== undefined) continue;
+      for (const straggler of edition.topic.stragglers) {
         if (straggler.outlet.blocked && straggler.tooSlow) this.#disconnect(straggler);
         else if (straggler.pending) this.#enqueue(straggler);
       }

@@ -160,6 +160,27 @@ test("Broker hands a connection's only subscription the burst that all get, also
   expect(outlet.story).toEqual(["1", "2", "3", "4", "5", "6", "1", "2"]);
 });
 
+test("Broker loses nothing for those whom one outlet's fault keeps from a flush", () => {
+  const { broker, connect, publish } = setUp();
+  const clients = [connect(), connect(), connect()];
+  for (const [index, { connection }] of clients.entries()) broker.subscribe(connection, "t", `client ${index}`);
+  publish("t", 1);
+  broker.flush();
+  const [, faulty, last] = clients;
+  if (faulty === undefined || last === undefined) throw new Error();
+  const { burst } = faulty.outlet;
+  faulty.outlet.burst = () => {
+    throw new Error("a fault");
+  };
+  publish("t", 2);
+  expect(() => broker.flush()).toThrow("a fault");
+  faulty.outlet.burst = burst;
+  expect(last.outlet.story).toEqual(["1"]);
+  publish("t", 1);
+  broker.flush();
+  for (const { outlet } of clients) expect(outlet.story).toEqual(["1", "2", "3", "4"]);
+});
+
 test("Broker lets the topics of one connection take turns", () => {
   const { broker, connect, publish } = setUp({ maxHistory: 100 });
   publish("long", 100, `"${"x".repeat(10_000)}"`);
