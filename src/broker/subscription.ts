@@ -122,7 +122,8 @@ export class Subscription {
     const { outlet } = this;
     this.holder.send(this);
     this.standAt(this.position);
-    if (start >= log.newest) return 0;
+    // One that is to be disconnected, which the next flush will do, is not saved by asking again.
+    if (start >= log.newest || (outlet.blocked && this.tooSlow)) return 0;
     if (outlet.blocked) this.settle();
     const from = Math.min(start, Math.max(this.#cursor, this.#replayEnd, this.#dropEnd));
     if (from > this.#cursor) this.#report(from);

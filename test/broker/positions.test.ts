@@ -100,6 +100,21 @@ test("disconnect tells what was not sent and closes with 1013 as soon as the que
   expect(broker.subscriptions).toBe(0);
 });
 
+test("disconnect is not put off by asking again between the publish that was too much and its flush", () => {
+  const { subscribe, broker } = published();
+  const { outlet, connection } = subscribe({ queue: 1, overflow: "disconnect" });
+  outlet.room = 0;
+  broker.publish(
+    "t",
+    [1, 2].map((payload) => ({ id: "i", payload: `${payload}` })),
+    "now",
+  );
+  expect(broker.subscribe(connection, "t", "me", { last_n: 5 })).toMatchObject({ seq: 22, replay: 0 });
+  broker.flush();
+  expect(outlet.story).toEqual(["21-22"]);
+  expect(outlet.closed).toEqual({ code: 1013, reason: "slow consumer" });
+});
+
 test("a queue longer than MAX_SUBSCRIBER_QUEUE is refused with its name and value", () => {
   const { subscribe, broker } = published();
   expect(() => subscribe({ queue: 5 })).toThrow("'queue' is 5, and MAX_SUBSCRIBER_QUEUE is 4");
