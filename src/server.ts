@@ -5,6 +5,7 @@ import { notFound, routes } from "./http/routes.ts";
 import { Clock } from "./ops/clock.ts";
 import type { Logger } from "./ops/logger.ts";
 import { Metrics } from "./ops/metrics.ts";
+import { boundSendBuffers } from "./send-buffer.ts";
 import { Clients } from "./transport/clients.ts";
 import { Heartbeat } from "./transport/heartbeat.ts";
 import { Pump } from "./transport/pump.ts";
@@ -60,6 +61,11 @@ export function startServer(config: Config, log: Logger): RunningServer {
   });
   heartbeat.start(server, clients);
   const port = server.port ?? config.port;
+  try {
+    boundSendBuffers(port);
+  } catch (cause) {
+    log.warn("the kernel's send buffers stay as large as the system has them", { cause });
+  }
 
   return {
     url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,

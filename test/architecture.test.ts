@@ -13,7 +13,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "http/": ["protocol/", "broker/", "ops/", "type transport/", "type bun", "type zod"],
   "config.ts": ["zod", "node:util"],
   "healthcheck.ts": ["type config.ts"],
-  "server.ts": ["broker/", "http/", "ops/", "transport/", "type config.ts"],
+  "send-buffer.ts": ["bun:ffi", "node:fs"],
+  "server.ts": ["broker/", "http/", "ops/", "transport/", "send-buffer.ts", "type config.ts"],
   "main.ts": ["config.ts", "healthcheck.ts", "ops/", "server.ts", "../package.json"],
 };
 
