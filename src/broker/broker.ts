@@ -200,16 +200,22 @@ export class Broker {
 
   /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
   flush(): void {
+    this.#gathering.end();
     const editions = this.#editions;
     this.#editions = [];
-    this.#gathering.end();
     let handed = 0;
-    for (const edition of editions) {
-      handed += edition.handOut();
-      if (edition.pack !== undefined) continue;
-      for (const straggler of edition.topic.stragglers) {
-        if (straggler.outlet.blocked && straggler.tooSlow) this.#disconnect(straggler);
-        else if (straggler.pending) this.#enqueue(straggler);
+    let seen = 0;
+    try {
+      for (const edition of editions) {
+        seen++;
+        handed += edition.handOut();
+        if (edition.pack === undefined) this.#seeTo(edition.topic.stragglers);
+      }
+    } finally {
+      // A fault in one topic leaves the others to the next flush.
+      if (seen < editions.length) {
+        this.#editions = editions.slice(seen);
+        this.#ports.wake();
       }
     }
     this.#ports.metrics.delivered(handed);
@@ -225,6 +231,13 @@ export class Broker {
     this.#end(this.topic(subscription.feed.name), subscription);
     subscription.outlet.close(CLOSE.slowConsumer);
   };
+
+  #seeTo(stragglers: Iterable<Subscription>): void {
+    for (const straggler of stragglers) {
+      if (straggler.outlet.blocked && straggler.tooSlow) this.#disconnect(straggler);
+      else if (straggler.pending) this.#enqueue(straggler);
+    }
+  }
 
   /** Puts it in line for the next flush; a blocked one waits for its drain instead. */
   #enqueue(subscription: Subscription): boolean {

@@ -161,9 +161,11 @@ test("Broker hands a connection's only subscription the burst that all get, also
 });
 
 test("Broker loses nothing for those whom one outlet's fault keeps from a flush", () => {
-  const { broker, connect, publish } = setUp();
+  const { broker, connect, publish, wakes } = setUp();
   const clients = [connect(), connect(), connect()];
   for (const [index, { connection }] of clients.entries()) broker.subscribe(connection, "t", `client ${index}`);
+  const other = connect();
+  broker.subscribe(other.connection, "other", "me");
   publish("t", 1);
   broker.flush();
   const [, faulty, last] = clients;
@@ -173,9 +175,14 @@ test("Broker loses nothing for those whom one outlet's fault keeps from a flush"
     throw new Error("a fault");
   };
   publish("t", 2);
+  publish("other", 1);
+  const before = wakes();
   expect(() => broker.flush()).toThrow("a fault");
+  expect(wakes()).toBe(before + 1);
   faulty.outlet.burst = burst;
-  expect(last.outlet.story).toEqual(["1"]);
+  expect([last.outlet.story, other.outlet.story]).toEqual([["1"], []]);
+  broker.flush();
+  expect(other.outlet.story).toEqual(["1"]);
   publish("t", 1);
   broker.flush();
   for (const { outlet } of clients) expect(outlet.story).toEqual(["1", "2", "3", "4"]);
