@@ -17,7 +17,7 @@ export interface Readership {
  * What was published to one topic since a flush, for the next one to hand out.
  *
  * It has all that this takes: where many topics have one subscriber each, a flush need not fetch the topics themselves from
- * memory. With 10,000 of them that is 45 instead of 96 ns a delivery.
+ * memory. With 10,000 of them that is 32 to 50 instead of 96 ns a delivery.
  */
 export class Edition {
   readonly topic: Readership;
