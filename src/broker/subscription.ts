@@ -134,9 +134,13 @@ export class Subscription {
     return log.newest - from;
   }
 
-  /** Whether, its connection being blocked, it is to be disconnected: more is queued than may be, and it asked for that. */
+  /**
+   * Whether, its connection being blocked, it is to be disconnected, as it asked for in place of a hole: more is queued
+   * than may be, or some of it is gone already for want of memory.
+   */
   get tooSlow(): boolean {
-    return this.queue.overflow === "disconnect" && this.#overflows;
+    if (this.queue.overflow !== "disconnect") return false;
+    return this.#overflows || this.#goneUntil(this.position) > this.position;
   }
 
   /**

@@ -228,6 +228,19 @@ test("Broker keeps history within its memory, and says what a subscriber lost by
   expect(outlet.story).toEqual([`1-${oldest - 1}`, ...Array.from({ length: 31 - oldest }, (_, i) => `${oldest + i}`)]);
 });
 
+test("Broker disconnects one who would rather not have a hole, also where it is for want of memory", () => {
+  const { broker, connect, publish } = setUp({ maxHistory: 100, maxSubscriberQueue: 50, historyMemoryBytes: 50_000 });
+  const { outlet, connection } = connect();
+  broker.subscribe(connection, "t", "me", { overflow: "disconnect" });
+  outlet.room = 0;
+  publish("t", 30, `"${"x".repeat(4000)}"`);
+  broker.flush();
+  expect(broker.topic("t").log.oldest).toBeGreaterThan(15);
+  expect(outlet.story).toEqual([expect.stringMatching(/^1-\d+$/)]);
+  expect(outlet.closed?.code).toBe(1013);
+  expect(broker.subscriptions).toBe(0);
+});
+
 test("Broker holds a replay that is being sent only within its memory", () => {
   const { broker, connect, publish } = setUp({ maxHistory: 10, historyMemoryBytes: 10_000 });
   publish("t", 10, `"${"x".repeat(700)}"`);
