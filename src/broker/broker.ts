@@ -205,20 +205,25 @@ export class Broker {
     this.#editions = [];
     let handed = 0;
     let seen = 0;
+    let whole = false;
     try {
       for (const edition of editions) {
         seen++;
-        handed += edition.handOut();
-        if (edition.pack === undefined) this.#seeTo(edition.topic.stragglers);
+        try {
+          handed += edition.handOut();
+        } finally {
+          if (edition.pack === undefined) this.#seeTo(edition.topic.stragglers);
+        }
       }
+      whole = true;
     } finally {
-      // A fault in one topic leaves the others to the next flush.
-      if (seen < editions.length) {
+      this.#ports.metrics.delivered(handed);
+      // A fault in one topic leaves the others, and whom it kept from their events, to the next flush.
+      if (!whole) {
         this.#editions = editions.slice(seen);
         this.#ports.wake();
       }
     }
-    this.#ports.metrics.delivered(handed);
     const ready = this.#ready;
     this.#ready = [];
     for (const holder of ready) holder.fill();
