@@ -176,7 +176,8 @@ export class Broker {
     accepted?.(published);
     for (const message of messages) {
       // No event may fall out of the log before it was offered to those whose sockets would have taken it.
-      if (log.newest - topic.flushed >= topic.queueLimit || this.#memory.over) this.flush();
+      const mustGo = log.newest - topic.flushed >= topic.queueLimit || this.#memory.over;
+      if (mustGo || topic.full) this.flush();
       const text = encodeEvent(topic.text, log.newest + 1, message, ts);
       this.#memory.append(log, text);
       const edition = topic.issue(text);

@@ -1,6 +1,7 @@
 import { topicText, type TopicText } from "../protocol/encode.ts";
 import { Edition, type Readership } from "./edition.ts";
-import type { Outlet } from "./ports.ts";
+import { Several } from "./crowd.ts";
+import type { Crowd, Outlet } from "./ports.ts";
 import type { Feed, Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";
 
@@ -22,8 +23,8 @@ export class Topic implements Feed, Readership {
   readonly #subscriptions = new Map<string, Subscription>();
   /** By outlet, which is all that a flush touches of those in the pack. */
   readonly #pack = new Map<Outlet, Subscription>();
-  /** The keys of the pack, unless it may have changed since. */
-  #order: Outlet[] | undefined;
+  /** The outlets of the pack, unless it may have changed since. */
+  #flushedTo: Outlet | Crowd | undefined;
   readonly #stragglers = new Set<Subscription>();
   #edition: Edition | undefined;
 
@@ -47,6 +48,11 @@ export class Topic implements Feed, Readership {
   /** The newest event at the last flush: what is newer was offered to nobody yet. */
   get flushed(): number {
     return this.#edition?.over === false ? this.#edition.after : this.log.newest;
+  }
+
+  /** Whether what was published since the last flush takes no more. */
+  get full(): boolean {
+    return this.#edition?.full === true;
   }
 
   /** The `seq` before the oldest event of history, which is where a replay may start. */
@@ -77,14 +83,16 @@ export class Topic implements Feed, Readership {
     this.#changed();
   }
 
-  gather(): Outlet[] {
+  gather(): Outlet | Crowd {
     for (const straggler of this.#stragglers) {
       if (straggler.position !== this.flushed || !straggler.sole) continue;
       this.#stragglers.delete(straggler);
       this.#pack.set(straggler.outlet, straggler);
     }
-    this.#order = [...this.#pack.keys()];
-    return this.#order;
+    const outlets = [...this.#pack.keys()];
+    const [one] = outlets;
+    this.#flushedTo = outlets.length === 1 && one !== undefined ? one : (one?.crowd?.(outlets) ?? new Several(outlets));
+    return this.#flushedTo;
   }
 
   fallBehind(outlet: Outlet, seq: number): void {
@@ -97,14 +105,14 @@ export class Topic implements Feed, Readership {
       this.#edition.add(text);
       return undefined;
     }
-    const pack = this.#stragglers.size === 0 ? this.#order : undefined;
+    const pack = this.#stragglers.size === 0 ? this.#flushedTo : undefined;
     this.#edition = new Edition(this, pack, text, this.log.newest);
     return this.#edition;
   }
 
   /** To be called when a subscriber has come, gone, or is no more in the pack. */
   #changed(): void {
-    this.#order = undefined;
+    this.#flushedTo = undefined;
     if (this.#edition !== undefined) this.#edition.pack = undefined;
   }
 }

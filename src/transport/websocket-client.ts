@@ -1,6 +1,6 @@
 import type { ServerWebSocket } from "bun";
 import type { Connection } from "../broker/connection.ts";
-import type { Batch } from "../broker/ports.ts";
+import type { Batch, Crowd, Outlet } from "../broker/ports.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeAnswer, encodeNotice, type Answer, type Notice } from "../protocol/encode.ts";
@@ -47,6 +47,80 @@ const sendBurst = (socket: Sender): number => {
   return status;
 };
 
+/** How often clients have become blocked, all together. */
+let blockings = 0;
+
+/**
+ * How many sockets are looked at in one go before the first of them is sent to. The processor then fetches their objects
+ * from memory all at once, instead of waiting for each between two sends.
+ */
+const AHEAD = 8;
+
+/**
+ * Clients with nothing but WebSockets, as a crowd. While they take what they are sent it touches Bun's objects only, not
+ * ours: of 1000 that are sent one event each that and {@link AHEAD} save 0.1 of 0.25 µs that a delivery takes in
+ * our code.
+ */
+class Sockets implements Crowd {
+  readonly #clients: WebSocketClient[];
+  readonly #sockets: Socket[];
+  /** The number of {@link blockings} at the last turn round. */
+  #blockings: number | undefined;
+  #mayBeBlocked = true;
+  /** How far the sockets have been looked at. */
+  #seen = 0;
+
+  constructor(clients: WebSocketClient[], sockets: Socket[]) {
+    this.#clients = clients;
+    this.#sockets = sockets;
+  }
+
+  get size(): number {
+    return this.#clients.length;
+  }
+
+  at(index: number): WebSocketClient {
+    const client = this.#clients[index];
+    if (client === undefined) throw new RangeError(`No client ${index} of ${this.size}`);
+    return client;
+  }
+
+  turnRound(): void {
+    this.#clients.reverse();
+    this.#sockets.reverse();
+    this.#seen = 0;
+    this.#mayBeBlocked = this.#blockings !== blockings;
+    this.#blockings = blockings;
+  }
+
+  blocked(index: number): boolean {
+    return this.#mayBeBlocked && this.at(index).blocked;
+  }
+
+  burst(index: number, texts: readonly string[]): void {
+    if (index >= this.#seen) this.#lookAhead(index);
+    const socket = this.#sockets[index];
+    if (socket === undefined) throw new RangeError(`No socket ${index} of ${this.size}`);
+    const status = sendTexts(socket, texts);
+    if (status <= 0) this.at(index).sent(status);
+  }
+
+  #lookAhead(from: number): void {
+    let i = from;
+    while (i < from + AHEAD && typeof this.#sockets[i] === "object") i++;
+    this.#seen = i;
+  }
+}
+
+function sendTexts(socket: Socket, texts: readonly string[]): number {
+  const [first] = texts;
+  if (texts.length === 1 && first !== undefined) return socket.sendText(first);
+  burst = texts;
+  // What the kernel leaves of this burst shows in the status of the next one's first event: asking for it now would
+  // cost every healthy subscriber a call.
+  return socket.cork(sendBurst);
+}
+
 /** A WebSocket as an outlet: blocked once the kernel takes no more, until everything was taken. */
 export class WebSocketClient implements Client {
   // What a flush asks of every client comes first, so that it lies close together.
@@ -79,23 +153,26 @@ export class WebSocketClient implements Client {
   }
 
   event(text: string): void {
-    this.#sent(this.#socket.sendText(text));
+    this.sent(this.#socket.sendText(text));
   }
 
   burst(texts: readonly string[]): void {
-    const [first] = texts;
-    if (texts.length === 1 && first !== undefined) {
-      this.event(first);
-      return;
+    this.sent(sendTexts(this.#socket, texts));
+  }
+
+  crowd(outlets: readonly Outlet[]): Crowd | undefined {
+    const clients: WebSocketClient[] = [];
+    const sockets: Socket[] = [];
+    for (const outlet of outlets) {
+      if (!(outlet instanceof WebSocketClient)) return undefined;
+      clients.push(outlet);
+      sockets.push(outlet.#socket);
     }
-    burst = texts;
-    // What the kernel leaves of this burst shows in the status of the next one's first event: asking for it now would
-    // cost every healthy subscriber a call.
-    this.#sent(this.#socket.cork(sendBurst));
+    return new Sockets(clients, sockets);
   }
 
   notice(notice: Notice): void {
-    this.#sent(this.#socket.sendText(encodeNotice(notice, this.#clock.iso())));
+    this.sent(this.#socket.sendText(encodeNotice(notice, this.#clock.iso())));
   }
 
   answer(answer: Answer, requestId: RawJson | undefined): void {
@@ -105,7 +182,7 @@ export class WebSocketClient implements Client {
   /** Answers a request. A client that leaves too many answers unread is not listened to until it has read them all. */
   answerText(text: string): void {
     const status = this.#socket.sendText(text);
-    this.#sent(status);
+    this.sent(status);
     if (status !== ENQUEUED) return;
     this.#unread += text.length;
     if (this.#unread > MAX_UNREAD_ANSWERS) this.#pause();
@@ -168,13 +245,15 @@ export class WebSocketClient implements Client {
     this.#socket.close(close.code, close.reason);
   }
 
-  #sent(status: number): void {
+  /** Takes note of what Bun says of something that was sent. */
+  sent(status: number): void {
     if (status <= 0 || this.blocked) this.#look();
   }
 
   /** Brings `blocked` up to date with what the kernel has left of all that was sent. */
   #look(): void {
     if (this.#socket.getBufferedAmount() > 0) {
+      if (!this.blocked) blockings++;
       this.blocked = true;
     } else if (this.blocked && !this.#looksAgain) {
       // The kernel took the backlog along with what was sent just now: of that no drain event tells.

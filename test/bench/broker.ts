@@ -68,7 +68,7 @@ function deliveries(topics: number, subscribersEach: number, publishes = topics)
   const times: number[] = [];
   const publish = (topic: string) => broker.publish(topic, messages, "2026-11-21T22:53:00.000Z");
   for (let round = 0; round < 60; round++) {
-    for (let i = topics; i < publishes; i++) publish("elsewhere");
+    for (let i = topics; i < publishes; i++) publish(`elsewhere${i}`);
     broker.flush();
     for (let topic = 0; topic < topics; topic++) publish(`t${topic}`);
     const begun = Bun.nanoseconds();

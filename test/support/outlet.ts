@@ -7,10 +7,14 @@ export class FakeOutlet implements Outlet {
   readonly transport = "websocket";
   readonly connectedAt = 0;
   room = Number.POSITIVE_INFINITY;
+  /** Throws, whatever is sent. */
+  faulty = false;
   closed: Close | undefined;
+  /** How often something was sent, each batch counted once. */
   batches = 0;
-  /** How many of the batches were handed over ready-made. */
+  /** How many of these were handed over ready-made: a burst, or an event outside of a batch. */
   bursts = 0;
+  #batching = false;
   readonly sent: (string | Notice)[] = [];
 
   get blocked(): boolean {
@@ -19,15 +23,19 @@ export class FakeOutlet implements Outlet {
 
   batch(batch: Batch): void {
     this.batches++;
+    this.#batching = true;
     batch.write();
+    this.#batching = false;
   }
 
   event(text: string, seq: number): void {
     if (this.blocked) throw new Error("An event was sent to a blocked outlet");
-    this.#take(text, seq);
+    if (this.#batching) this.#take(text, seq);
+    else this.burst([text], seq);
   }
 
   burst(texts: readonly string[], first: number): void {
+    if (this.blocked) throw new Error("A burst was sent to a blocked outlet");
     this.batches++;
     this.bursts++;
     for (const [index, text] of texts.entries()) this.#take(text, first + index);
@@ -42,6 +50,7 @@ export class FakeOutlet implements Outlet {
   }
 
   #take(text: string, seq: number): void {
+    if (this.faulty) throw new Error("a fault");
     if (seqOf(text) !== String(seq)) throw new Error(`Said to be seq ${seq}: ${text}`);
     this.room--;
     this.sent.push(text);

@@ -54,22 +54,36 @@ class FakeSocket implements Socket {
   close(): void {}
 }
 
-test("a backlog that the kernel takes along with a later frame leaves nobody blocked, though no drain tells of it", async () => {
+/** A broker with one topic, whose subscribers' sockets are fakes. */
+function setUp() {
   const metrics = new Metrics();
   const log = new Logger("error", "text", (line) => {
     throw new Error(line);
   });
   const broker = new Broker(LIMITS, { wake: () => {}, makeEpoch: () => "e", metrics });
-  const clients = new Clients({ broker, metrics, log, maxConnections: 1 });
-  const socket = new FakeSocket();
-  const client = new WebSocketClient(socket, new Clock(), clients);
-  clients.add(client);
-  broker.subscribe(client.connection, "t", "me");
-  const publish = (count: number) => {
-    for (let i = 0; i < count; i++) broker.publish("t", [{ id: "i", payload: "1" }], "t");
-    broker.flush();
+  const clients = new Clients({ broker, metrics, log, maxConnections: 100 });
+  return {
+    subscribe: (name: string) => {
+      const socket = new FakeSocket();
+      const client = new WebSocketClient(socket, new Clock(), clients);
+      clients.add(client);
+      broker.subscribe(client.connection, "t", name);
+      return { socket, client };
+    },
+    publish: (count: number) => {
+      for (let i = 0; i < count; i++) broker.publish("t", [{ id: "i", payload: "1" }], "t");
+      broker.flush();
+    },
   };
-  const turn = () => new Promise((resolve) => setImmediate(resolve));
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+const eventsOf = (socket: FakeSocket) => socket.sent.filter((text) => text.includes('"event"')).map(seqOf);
+
+test("a backlog that the kernel takes along with a later frame leaves nobody blocked, though no drain tells of it", async () => {
+  const { subscribe, publish } = setUp();
+  const { socket, client } = subscribe("me");
 
   socket.takesMore = false;
   publish(1);
@@ -81,7 +95,7 @@ test("a backlog that the kernel takes along with a later frame leaves nobody blo
   client.notice({ type: "info", msg: "ping" });
   await turn();
   expect(client.blocked).toBe(false);
-  expect(socket.sent.filter((text) => text.includes('"event"')).map(seqOf)).toEqual(["1", "2", "3", "4"]);
+  expect(eventsOf(socket)).toEqual(["1", "2", "3", "4"]);
 
   // In the middle of a burst, by the status of whose first event something waits, and at its end nothing.
   socket.waiting = 5;
@@ -90,3 +104,31 @@ test("a backlog that the kernel takes along with a later frame leaves nobody blo
   publish(1);
   expect(socket.sent.slice(-3).map(seqOf)).toEqual(["5", "6", "7"]);
 });
+
+test.each([0, 8, 9, 19])(
+  "of twenty on one topic number %d is sent nothing while it is blocked, all else after it",
+  async (index) => {
+    const { subscribe, publish } = setUp();
+    const all = Array.from({ length: 20 }, (_, i) => subscribe(`client ${i}`));
+    const one = all[index];
+    if (one === undefined) throw new Error();
+    publish(1);
+    // By an event that the kernel does not take, then by something else than an event.
+    for (const block of [() => publish(1), () => one.client.notice({ type: "info", msg: "ping" })]) {
+      one.socket.takesMore = false;
+      block();
+      expect(one.client.blocked).toBe(true);
+      const before = eventsOf(one.socket);
+      publish(2);
+      publish(1);
+      expect(eventsOf(one.socket)).toEqual(before);
+      one.socket.takesMore = true;
+      one.socket.waiting = 0;
+      one.client.drained();
+      publish(1);
+    }
+    const sent = all.map(({ socket }) => eventsOf(socket));
+    const expected = Array.from({ length: 10 }, (_, i) => String(i + 1));
+    expect(sent).toEqual(all.map(() => expected));
+  },
+);
