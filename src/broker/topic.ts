@@ -88,11 +88,17 @@ export class Topic implements Feed, Readership {
       if (straggler.position !== this.flushed || !straggler.sole) continue;
       this.#stragglers.delete(straggler);
       this.#pack.set(straggler.outlet, straggler);
+      this.#flushedTo = undefined;
     }
-    const outlets = [...this.#pack.keys()];
-    const [one] = outlets;
-    this.#flushedTo = outlets.length === 1 && one !== undefined ? one : (one?.crowd?.(outlets) ?? new Several(outlets));
+    this.#flushedTo ??= this.#crowd();
     return this.#flushedTo;
+  }
+
+  #crowd(): Outlet | Crowd {
+    const outlets = [...this.#pack.keys()];
+    const [first] = outlets;
+    if (first !== undefined && outlets.length === 1) return first;
+    return first?.crowd?.(outlets) ?? new Several(outlets);
   }
 
   fallBehind(outlet: Outlet, seq: number): void {

@@ -41,10 +41,12 @@ const writeCorked = () => corked?.write();
 
 let burst: readonly string[] = [];
 const sendBurst = (socket: Sender): number => {
-  const texts = burst;
-  const status = socket.sendText(texts[0] ?? "");
-  for (let i = 1; i < texts.length; i++) socket.sendText(texts[i] ?? "");
-  return status;
+  let worst = Infinity;
+  for (const text of burst) {
+    const status = socket.sendText(text);
+    if (status < worst) worst = status;
+  }
+  return worst;
 };
 
 /** How often clients have become blocked, all together. */
