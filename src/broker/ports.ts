@@ -43,14 +43,14 @@ export interface Outlet {
   readonly connectedAt: number;
   /** Calls `batch.write()` once and brings `blocked` up to date. */
   batch(batch: Batch): void;
-  /** Sends event `seq` of a topic; `text` is its frame. */
+  /** Sends event `seq` of a topic, as part of a batch or by itself; `text` is its frame. */
   event(text: string, seq: number): void;
   /**
    * Sends the events of a topic from `first` on, about {@link BATCH_BYTES} of them at the most, as a batch of their own.
    * Every subscriber that a flush hands the same events to is handed the very same array.
    */
   burst(texts: readonly string[], first: number): void;
-  /** Makes a crowd of the outlets that is faster than any would be, where all are of its own kind. */
+  /** Makes a crowd of the outlets in the way that suits its own kind best, or undefined where not all are of that kind. */
   crowd?(outlets: readonly Outlet[]): Crowd | undefined;
   /** Sends a frame that is no event. It goes out whether or not the outlet is blocked. */
   notice(notice: Notice): void;

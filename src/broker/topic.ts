@@ -1,6 +1,6 @@
 import { topicText, type TopicText } from "../protocol/encode.ts";
-import { Edition, type Readership } from "./edition.ts";
 import { Several } from "./crowd.ts";
+import { Edition, type Readership } from "./edition.ts";
 import type { Crowd, Outlet } from "./ports.ts";
 import type { Feed, Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";

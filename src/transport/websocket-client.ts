@@ -59,9 +59,8 @@ let blockings = 0;
 const AHEAD = 8;
 
 /**
- * Clients with nothing but WebSockets, as a crowd. While they take what they are sent it touches Bun's objects only, not
- * ours: of 1000 that are sent one event each that and {@link AHEAD} save 0.1 of 0.25 µs that a delivery takes in
- * our code.
+ * WebSocket clients as a crowd. While they take what they are sent it touches Bun's objects only, not ours: where 1000 are
+ * sent one event each, that and {@link AHEAD} save 0.1 of the 0.2 µs by which a delivery is dearer than Bun's own publish.
  */
 class Sockets implements Crowd {
   readonly #clients: WebSocketClient[];
@@ -118,8 +117,8 @@ function sendTexts(socket: Socket, texts: readonly string[]): number {
   const [first] = texts;
   if (texts.length === 1 && first !== undefined) return socket.sendText(first);
   burst = texts;
-  // What the kernel leaves of this burst shows in the status of the next one's first event: asking for it now would
-  // cost every healthy subscriber a call.
+  // What the kernel leaves of the last of it, which goes out as the cork ends, shows in the status of the next burst: asking
+  // for it now would cost every healthy subscriber a call.
   return socket.cork(sendBurst);
 }
 

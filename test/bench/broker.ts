@@ -60,7 +60,7 @@ function appends(subscribers: number): number {
 
 /**
  * The flushes alone are timed; the publishes before them are the table above. There are as many whatever is measured, most
- * of them to a topic without subscribers where it has few topics: else one would be timed with all it needs in the
+ * of them to topics without subscribers where it has few topics: else one would be timed with all it needs in the
  * processor's cache, and the other not.
  */
 function deliveries(topics: number, subscribersEach: number, publishes = topics): number {

@@ -132,3 +132,18 @@ test.each([0, 8, 9, 19])(
     expect(sent).toEqual(all.map(() => expected));
   },
 );
+
+test("what the kernel does not take in the middle of a burst is noticed before the next one", () => {
+  const { subscribe, publish } = setUp();
+  const { socket, client } = subscribe("me");
+  publish(1);
+  const sendText = socket.sendText.bind(socket);
+  socket.sendText = (text) => {
+    if (seqOf(text) === "3") socket.takesMore = false;
+    return sendText(text);
+  };
+  publish(3);
+  expect(client.blocked).toBe(true);
+  publish(1);
+  expect(eventsOf(socket)).toEqual(["1", "2", "3", "4"]);
+});
