@@ -1,6 +1,6 @@
 import type { Crowd, Outlet } from "./ports.ts";
 
-/** Outlets of whatever kind, in the order in which they are sent what all of them get. */
+/** Outlets of whatever kind. */
 export class Several implements Crowd {
   readonly #outlets: Outlet[];
 
@@ -9,25 +9,22 @@ export class Several implements Crowd {
     this.#outlets = outlets;
   }
 
-  get size(): number {
-    return this.#outlets.length;
-  }
-
-  at(index: number): Outlet {
-    const outlet = this.#outlets[index];
-    if (outlet === undefined) throw new RangeError(`No outlet ${index} of ${this.size}`);
-    return outlet;
-  }
-
-  blocked(index: number): boolean {
-    return this.at(index).blocked;
-  }
-
-  burst(index: number, texts: readonly string[], first: number): void {
-    this.at(index).burst(texts, first);
-  }
-
-  turnRound(): void {
-    this.#outlets.reverse();
+  burst(texts: readonly string[], first: number, passOver: (outlet: Outlet) => void): number {
+    const outlets = this.#outlets.reverse();
+    let takers = 0;
+    let done = 0;
+    try {
+      for (const outlet of outlets) {
+        if (outlet.blocked) passOver(outlet);
+        else {
+          outlet.burst(texts, first);
+          takers++;
+        }
+        done++;
+      }
+    } finally {
+      for (const outlet of outlets.slice(done)) passOver(outlet);
+    }
+    return takers;
   }
 }

@@ -61,7 +61,7 @@ export class Edition {
   handOut(): number {
     const pack = this.pack ?? this.topic.gather();
     try {
-      return "size" in pack ? this.#handAround(pack) : this.#handTo(pack);
+      return "blocked" in pack ? this.#handTo(pack) : this.#handAround(pack);
     } finally {
       this.#first = "";
       this.#texts = undefined;
@@ -87,22 +87,7 @@ export class Edition {
 
   #handAround(crowd: Crowd): number {
     const texts = this.#texts ?? [this.#first];
-    const { size } = crowd;
-    crowd.turnRound();
-    let takers = 0;
-    let i = 0;
-    try {
-      for (; i < size; i++) {
-        if (crowd.blocked(i)) {
-          this.topic.fallBehind(crowd.at(i), this.after);
-          continue;
-        }
-        crowd.burst(i, texts, this.after + 1);
-        takers++;
-      }
-    } finally {
-      for (; i < size; i++) this.topic.fallBehind(crowd.at(i), this.after);
-    }
+    const takers = crowd.burst(texts, this.after + 1, (outlet) => this.topic.fallBehind(outlet, this.after));
     return takers * texts.length;
   }
 }
