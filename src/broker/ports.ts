@@ -14,10 +14,10 @@ export interface Batch {
 /**
  * How much one batch sends, in UTF-16 code units, and so what may wait on a socket; the event that crosses it still goes whole.
  *
- * Half of it makes a delivery of 4 KiB, 32 of them under way, a third dearer; twice as much makes a stalled client hold 130
- * instead of 98 kB, and one of 16 KiB a twentieth dearer.
+ * Of 4 KiB events, 32 under way to 900 subscribers, a delivery takes 1.40 µs; with batches of 64 KiB it takes 1.58, of 32 KiB
+ * 1.92, and of 128 KiB no less, while more waits for a stalled client.
  */
-export const BATCH_BYTES = 64 * 1024;
+export const BATCH_BYTES = 96 * 1024;
 
 /** What the broker counts, for whoever watches over it. */
 export interface BrokerMetrics {
