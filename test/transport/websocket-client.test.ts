@@ -147,3 +147,21 @@ test("what the kernel does not take in the middle of a burst is noticed before t
   publish(1);
   expect(eventsOf(socket)).toEqual(["1", "2", "3", "4"]);
 });
+
+test.each([1, 2])("a fault with one of twenty loses no event of it or of those behind it: bursts of %d", (count) => {
+  const { subscribe, publish } = setUp();
+  const all = Array.from({ length: 20 }, (_, i) => subscribe(`client ${i}`));
+  const faulty = all[9]?.socket;
+  if (faulty === undefined) throw new Error();
+  publish(1);
+  const sendText = faulty.sendText.bind(faulty);
+  faulty.sendText = () => {
+    throw new Error("a fault");
+  };
+  expect(() => publish(count)).toThrow("a fault");
+  faulty.sendText = sendText;
+  publish(0);
+  publish(1);
+  const expected = Array.from({ length: count + 2 }, (_, i) => String(i + 1));
+  expect(all.map(({ socket }) => eventsOf(socket))).toEqual(all.map(() => expected));
+});
