@@ -3,7 +3,7 @@ import { encodeEvent, type Published, type Subscribed } from "../protocol/encode
 import type { Message } from "../protocol/messages.ts";
 import { outcomeOf, startOf, type Asked } from "./asked.ts";
 import { Connection } from "./connection.ts";
-import type { Edition } from "./edition.ts";
+import { Editions } from "./editions.ts";
 import { Gathering } from "./gathering.ts";
 import { HistoryMemory } from "./history-memory.ts";
 import type { BrokerMetrics, Outlet } from "./ports.ts";
@@ -50,13 +50,14 @@ export class Broker {
   readonly #memory: HistoryMemory;
   readonly #shared: Shared;
   readonly #gathering = new Gathering();
-  #editions: Edition[] = [];
+  readonly #editions: Editions;
   #ready: Holder[] = [];
   #subscriptions = 0;
 
   constructor(limits: BrokerLimits, ports: BrokerPorts) {
     this.#limits = limits;
     this.#ports = ports;
+    this.#editions = new Editions(ports.metrics);
     this.#memory = new HistoryMemory(limits.historyMemoryBytes);
     this.#shared = { memory: this.#memory, metrics: ports.metrics };
   }
@@ -88,7 +89,7 @@ export class Broker {
     }
     const { maxTopics } = this.#limits;
     if (this.#topics.size >= maxTopics) throw limitExceeded("MAX_TOPICS", maxTopics, { topic: name });
-    const topic = new Topic(name, this.#ports.makeEpoch(), this.#limits);
+    const topic = new Topic(name, this.#ports.makeEpoch(), this.#limits, this.#editions);
     this.#topics.set(name, topic);
     this.#memory.add(topic.log);
     return topic;
@@ -180,8 +181,7 @@ export class Broker {
       if (mustGo || topic.full) this.flush();
       const text = encodeEvent(topic.text, log.newest + 1, message, ts);
       this.#memory.append(log, text);
-      const edition = topic.issue(text);
-      if (edition !== undefined) this.#editions.push(edition);
+      topic.issue(text);
       this.#gathering.add(topic.subscriptions.size);
     }
     this.#ports.metrics.published(messages.length);
@@ -202,28 +202,12 @@ export class Broker {
   /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
   flush(): void {
     this.#gathering.end();
-    const editions = this.#editions;
-    this.#editions = [];
-    let handed = 0;
-    let seen = 0;
-    let whole = false;
     try {
-      for (const edition of editions) {
-        seen++;
-        try {
-          handed += edition.handOut();
-        } finally {
-          if (edition.pack === undefined) this.#seeTo(edition.topic.stragglers);
-        }
-      }
-      whole = true;
-    } finally {
-      this.#ports.metrics.delivered(handed);
-      // A fault in one topic leaves the others, and whom it kept from their events, to the next flush.
-      if (!whole) {
-        this.#editions = editions.slice(seen);
-        this.#ports.wake();
-      }
+      this.#editions.handOut(this.#seeTo);
+    } catch (fault) {
+      // What it kept from its subscribers is left to the next flush.
+      this.#ports.wake();
+      throw fault;
     }
     const ready = this.#ready;
     this.#ready = [];
@@ -238,12 +222,12 @@ export class Broker {
     subscription.outlet.close(CLOSE.slowConsumer);
   };
 
-  #seeTo(stragglers: Iterable<Subscription>): void {
+  readonly #seeTo = (stragglers: Iterable<Subscription>): void => {
     for (const straggler of stragglers) {
       if (straggler.outlet.blocked && straggler.tooSlow) this.#disconnect(straggler);
       else if (straggler.pending) this.#enqueue(straggler);
     }
-  }
+  };
 
   /** Puts it in line for the next flush; a blocked one waits for its drain instead. */
   #enqueue(subscription: Subscription): boolean {

@@ -60,6 +60,8 @@ export interface Outlet {
 
 /** Outlets that are handed the same bursts. */
 export interface Crowd {
+  /** Nothing that a crowd has: it tells it from an outlet. */
+  readonly blocked?: undefined;
   /**
    * Does what `Outlet.burst` does with each that is not blocked, one after the other, and returns with how many.
    *

@@ -1,7 +1,7 @@
 import { topicText, type TopicText } from "../protocol/encode.ts";
 import { Several } from "./crowd.ts";
-import { Edition, type Readership } from "./edition.ts";
-import type { Crowd, Outlet } from "./ports.ts";
+import type { Editions, Readership } from "./editions.ts";
+import { BATCH_BYTES, type Crowd, type Outlet } from "./ports.ts";
 import type { Feed, Subscription } from "./subscription.ts";
 import { TopicLog } from "./topic-log.ts";
 
@@ -26,15 +26,27 @@ export class Topic implements Feed, Readership {
   /** The outlets of the pack, unless it may have changed since. */
   #flushedTo: Outlet | Crowd | undefined;
   readonly #stragglers = new Set<Subscription>();
-  #edition: Edition | undefined;
+  readonly #editions: Editions;
+  /** The number of its newest edition, */
+  #edition = -1;
+  /** the `seq` before that, */
+  #before = 0;
+  /** and its size, in UTF-16 code units. */
+  #size = 0;
 
-  constructor(name: string, epoch: string, limits: { maxHistory: number; maxSubscriberQueue: number }) {
+  constructor(
+    name: string,
+    epoch: string,
+    limits: { maxHistory: number; maxSubscriberQueue: number },
+    editions: Editions,
+  ) {
     this.name = name;
     this.text = topicText(name, epoch);
     this.epoch = epoch;
     this.queueLimit = limits.maxSubscriberQueue;
     this.#maxHistory = limits.maxHistory;
     this.log = new TopicLog(limits.maxHistory + limits.maxSubscriberQueue);
+    this.#editions = editions;
   }
 
   get subscriptions(): ReadonlyMap<string, Subscription> {
@@ -47,12 +59,12 @@ export class Topic implements Feed, Readership {
 
   /** The newest event at the last flush: what is newer was offered to nobody yet. */
   get flushed(): number {
-    return this.#edition?.over === false ? this.#edition.after : this.log.newest;
+    return this.#editions.isOut(this.#edition) ? this.log.newest : this.#before;
   }
 
   /** Whether what was published since the last flush takes no more. */
   get full(): boolean {
-    return this.#edition?.full === true;
+    return this.#size >= BATCH_BYTES && !this.#editions.isOut(this.#edition);
   }
 
   /** The `seq` before the oldest event of history, which is where a replay may start. */
@@ -83,6 +95,10 @@ export class Topic implements Feed, Readership {
     this.#changed();
   }
 
+  passOver(outlet: Outlet): void {
+    this.#pack.get(outlet)?.standAt(this.#before);
+  }
+
   gather(): Outlet | Crowd {
     for (const straggler of this.#stragglers) {
       if (straggler.position !== this.flushed || !straggler.sole) continue;
@@ -101,24 +117,22 @@ export class Topic implements Feed, Readership {
     return first?.crowd?.(outlets) ?? new Several(outlets);
   }
 
-  fallBehind(outlet: Outlet, seq: number): void {
-    this.#pack.get(outlet)?.standAt(seq);
-  }
-
-  /** Takes the event appended last into the current edition. Returns the edition if it is a new one, to be handed out. */
-  issue(text: string): Edition | undefined {
-    if (this.#edition?.over === false) {
-      this.#edition.add(text);
-      return undefined;
+  /** Takes the event appended last into the current edition. */
+  issue(text: string): void {
+    if (this.#editions.isOut(this.#edition)) {
+      const pack = this.#stragglers.size === 0 ? this.#flushedTo : undefined;
+      this.#edition = this.#editions.begin(this, pack, text, this.log.newest);
+      this.#before = this.log.newest - 1;
+      this.#size = text.length;
+    } else {
+      this.#editions.add(this.#edition, text);
+      this.#size += text.length;
     }
-    const pack = this.#stragglers.size === 0 ? this.#flushedTo : undefined;
-    this.#edition = new Edition(this, pack, text, this.log.newest);
-    return this.#edition;
   }
 
   /** To be called when a subscriber has come, gone, or is no more in the pack. */
   #changed(): void {
     this.#flushedTo = undefined;
-    if (this.#edition !== undefined) this.#edition.pack = undefined;
+    this.#editions.repack(this.#edition);
   }
 }
