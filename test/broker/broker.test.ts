@@ -187,20 +187,30 @@ test("Broker loses nothing for those whom one outlet's fault keeps from a flush"
   for (const { outlet } of clients) expect(outlet.story).toEqual(["1", "2", "3", "4"]);
 });
 
-test("Broker loses nothing for the only subscriber of a topic whom its outlet's fault keeps from a flush", () => {
+test.each([1, 2])("Broker loses nothing where a fault keeps %i events from the only subscriber of a topic", (count) => {
   const { broker, connect, publish } = setUp();
-  const { outlet, connection } = connect();
-  broker.subscribe(connection, "t", "me");
-  publish("t", 1);
+  const clients = ["before", "faulty", "after"].map((topic) => ({ topic, ...connect() }));
+  for (const { connection, topic } of clients) broker.subscribe(connection, topic, "me");
+  const publishToAll = () => {
+    for (const { topic } of clients) publish(topic, count);
+  };
+  const received = () => clients.map(({ outlet }) => outlet.story.length);
+  publishToAll();
   broker.flush();
-  for (const count of [1, 2]) {
-    outlet.faulty = true;
-    publish("t", count);
-    expect(() => broker.flush()).toThrow("a fault");
-    outlet.faulty = false;
-    broker.flush();
-  }
-  expect(outlet.story).toEqual(["1", "2", "3", "4"]);
+  const faulty = clients[1]?.outlet;
+  if (faulty === undefined) throw new Error();
+  faulty.faulty = true;
+  publishToAll();
+  expect(() => broker.flush()).toThrow("a fault");
+  expect(received()).toEqual([2 * count, count, count]);
+  faulty.faulty = false;
+  publishToAll();
+  broker.flush();
+  expect(received()).toEqual([3 * count, 3 * count, 3 * count]);
+  publishToAll();
+  broker.flush();
+  const seqs = Array.from({ length: 4 * count }, (_, index) => `${index + 1}`);
+  for (const { outlet } of clients) expect(outlet.story).toEqual(seqs);
 });
 
 test("Broker does not wait for a flush once a batch is full", () => {
@@ -215,6 +225,17 @@ test("Broker does not wait for a flush once a batch is full", () => {
   broker.flush();
   expect(outlet.story).toEqual(["1", "2", "3"]);
   expect(outlet.batches).toBe(2);
+});
+
+test("Broker waits for a flush again once a full batch is out", () => {
+  const { broker, connect, publish } = setUp();
+  const { outlet, connection } = connect();
+  broker.subscribe(connection, "t", "me");
+  publish("u", 1, `"${"x".repeat(BATCH_BYTES)}"`);
+  broker.flush();
+  publish("t", 1);
+  publish("u", 1);
+  expect(outlet.story).toEqual([]);
 });
 
 test("Broker serves those first whom it served last the time before", () => {
