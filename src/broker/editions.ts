@@ -16,7 +16,7 @@ export interface Readership {
  * The editions: what was published to each topic since a flush, for the next one to hand out.
  *
  * They lie in columns, which a flush reads from top to bottom. Where many topics have one subscriber each it fetches nothing
- * else from memory but the outlets: with 10,000 of them it takes 7 ns a delivery, about as much as with one topic of 10,000
+ * else from memory but the outlets: with 10,000 of them it takes 6 ns a delivery, about as much as with one topic of 10,000
  * subscribers. With an object for each edition it took 13.
  */
 export class Editions {
