@@ -68,8 +68,8 @@ export class Editions {
   }
 
   /**
-   * Hands them out. Whoever takes nothing of his falls behind, and so do those whom an exception keeps from theirs; the editions
-   * after that one are left for the next time.
+   * Hands them out. Whoever takes nothing of one falls behind, and so do those whom an exception keeps from it; the editions
+   * after that are left for the next time.
    *
    * @param seeTo called with the subscribers of a topic who have to be seen to one by one
    */
