@@ -1,0 +1,161 @@
+import { connect, type Socket } from "node:net";
+
+/** A plain TCP connection to the server: bytes as they are, both ways. `await using` cuts it. */
+export class RawConnection implements AsyncDisposable {
+  readonly #socket: Socket;
+  readonly #closed: Promise<void>;
+  #received: Buffer = Buffer.alloc(0);
+  #ended = false;
+  #changed = Promise.withResolvers<void>();
+
+  constructor({ port }: { port: number }) {
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#socket.on("data", (chunk: Buffer) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#signal();
+    });
+    this.#socket.on("end", () => {
+      this.#ended = true;
+      this.#signal();
+    });
+    // A connection that is reset is closed as well.
+    this.#socket.on("error", () => {});
+    this.#closed = new Promise((resolve) => {
+      this.#socket.on("close", () => {
+        this.#ended = true;
+        this.#signal();
+        resolve();
+      });
+    });
+  }
+
+  write(bytes: string | Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  /** All that has come so far, as soon as it is `enough`. */
+  async readUntil(enough: (received: Buffer) => boolean): Promise<Buffer> {
+    while (!enough(this.#received)) {
+      if (this.#ended) throw new Error(`The server closed too early, after ${JSON.stringify(String(this.#received))}`);
+      await this.#changed.promise;
+    }
+    return this.#received;
+  }
+
+  /** All that has come by the time that the server closes. */
+  async readToEnd(): Promise<Buffer> {
+    while (!this.#ended) await this.#changed.promise;
+    return this.#received;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.destroy();
+    await this.#closed;
+  }
+
+  #signal(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}
+
+/** Sends `bytes`, and returns all that comes back by the time that the server closes. */
+export async function exchange(server: { port: number }, bytes: string | Buffer): Promise<Buffer> {
+  await using connection = new RawConnection(server);
+  connection.write(bytes);
+  return await connection.readToEnd();
+}
+
+export type RawResponse = { status: number; headers: Headers; body: string };
+
+const HEAD_END = "\r\n\r\n";
+
+/**
+ * The responses of one connection (RFC 9112 §6.3), each body as long as its `Content-Length`.
+ *
+ * @param methods of the requests, in their order: what is no GET may be answered without a body
+ * @throws where bytes are left that belong to no response
+ */
+export function responsesOf(bytes: Buffer, methods: readonly string[] = []): RawResponse[] {
+  const all: RawResponse[] = [];
+  let finals = 0;
+  for (let rest = bytes; rest.length > 0;) {
+    const end = rest.indexOf(HEAD_END);
+    const [statusLine = "", ...lines] = rest.toString("latin1", 0, Math.max(0, end)).split("\r\n");
+    const [, code] = /^HTTP\/1\.1 (\d{3}) [ -~]*$/.exec(statusLine) ?? [];
+    if (code === undefined) throw new Error(`No response: ${JSON.stringify(String(rest))}`);
+    const status = Number(code);
+    const headers = new Headers();
+    for (const line of lines) {
+      const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*)$/.exec(line) ?? [];
+      if (name === undefined || value === undefined) throw new Error(`No field line: ${JSON.stringify(line)}`);
+      headers.append(name, value);
+    }
+    const bodiless = status < 200 || status === 204 || status === 304 || methods[finals] === "HEAD";
+    const length = bodiless ? 0 : Number(headers.get("content-length"));
+    rest = rest.subarray(end + HEAD_END.length);
+    if (rest.length < length) throw new Error(`A body is cut off: ${JSON.stringify(String(rest))}`);
+    all.push({ status, headers, body: rest.toString("utf8", 0, length) });
+    rest = rest.subarray(length);
+    if (status >= 200) finals++;
+  }
+  return all;
+}
+
+export type Frame = { opcode: number; payload: Buffer };
+
+export type FrameForm = { fin?: boolean; rsv?: number; mask?: readonly number[] | undefined; length?: Buffer };
+
+const MASK = [0x37, 0xfa, 0x21, 0x3d];
+
+/**
+ * A client's frame (RFC 6455 §5.2), in whatever form is asked for.
+ *
+ * @param form `mask` undefined for none; `length` are the bytes from the 7-bit length on, without the mask bit
+ */
+export function frame(opcode: number, payload: string | Buffer = "", form: FrameForm = {}): Buffer {
+  const { fin = true, rsv = 0, length = lengthOf(Buffer.byteLength(payload)) } = form;
+  const mask = "mask" in form ? form.mask : MASK;
+  const head = Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | (rsv << 4) | opcode]), length]);
+  if (mask === undefined) return Buffer.concat([head, Buffer.from(payload)]);
+  head.writeUInt8(head.readUInt8(1) | 0x80, 1);
+  const masked = Buffer.from(payload).map((byte, index) => byte ^ (mask[index % 4] ?? 0));
+  return Buffer.concat([head, Buffer.from(mask), masked]);
+}
+
+function lengthOf(size: number): Buffer {
+  if (size < 126) return Buffer.from([size]);
+  if (size < 65536) return length16(size);
+  return length64(BigInt(size));
+}
+
+export const length16 = (size: number) => Buffer.from([126, size >> 8, size & 0xff]);
+
+export function length64(size: bigint): Buffer {
+  const length = Buffer.alloc(9);
+  length[0] = 127;
+  length.writeBigUInt64BE(size, 1);
+  return length;
+}
+
+/**
+ * The frames that a server has sent after its answer to the upgrade (RFC 6455 §5).
+ *
+ * @throws where one is cut off, or is in a form that no frame of this server may have
+ */
+export function framesOf(bytes: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  for (let at = bytes.indexOf(HEAD_END) + HEAD_END.length; at < bytes.length;) {
+    const opcode = bytes.readUInt8(at) ^ 0x80;
+    const short = bytes.readUInt8(at + 1);
+    // Not the last fragment, a reserved bit or opcode, masked, or a large control frame.
+    if (![1, 8, 9, 10].includes(opcode) || short > (opcode > 1 ? 125 : 127)) throw new Error("An invalid frame");
+    const start = at + (short < 126 ? 2 : short === 126 ? 4 : 10);
+    const length =
+      short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
+    at = start + length;
+    if (at > bytes.length) throw new Error("A frame is cut off");
+    frames.push({ opcode, payload: bytes.subarray(start, at) });
+  }
+  return frames;
+}
