@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { binary } from "../support/binary.ts";
+import { LOAD_CORE, onCore, SERVER_CORE } from "./cores.ts";
 import { resultSchema, WORKLOADS, type Result } from "./workloads.ts";
 
 const { values } = parseArgs({
@@ -25,13 +26,8 @@ const seconds = z.coerce.number().positive().optional().parse(values.seconds);
 type Target = { command: string[]; env: Record<string, string> };
 const startLine = z.object({ port: z.number() });
 
-/** Pins a command to a core, so that server and load do not take each other's; where there is no taskset it floats. */
-const taskset = Bun.which("taskset");
-const onCore = (core: number, command: string[]) =>
-  taskset === null ? command : [taskset, "-c", `${core}`, ...command];
-
 async function withServer<T>(target: Target, use: (server: { port: number; pid: number }) => Promise<T>): Promise<T> {
-  const server = Bun.spawn(onCore(0, target.command), {
+  const server = Bun.spawn(onCore(SERVER_CORE, target.command), {
     env: { PATH: process.env["PATH"] ?? "", HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...target.env },
     stdout: "pipe",
     stderr: "inherit",
@@ -56,7 +52,7 @@ async function measure(target: Target, load: object): Promise<Result> {
       prefix: "bench",
       ...(seconds === undefined ? {} : { seconds }),
     });
-    const child = Bun.spawn(onCore(1, ["bun", join(import.meta.dir, "load.ts"), given]), { stdout: "pipe" });
+    const child = Bun.spawn(onCore(LOAD_CORE, ["bun", join(import.meta.dir, "load.ts"), given]), { stdout: "pipe" });
     const result = resultSchema.parse(JSON.parse(await new Response(child.stdout).text()));
     if (result.delivered < result.expected) {
       console.error(`  only ${result.delivered} of ${result.expected} deliveries arrived in time`);

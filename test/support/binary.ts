@@ -1,6 +1,6 @@
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { z } from "zod";
 import { scripts } from "../../package.json";
@@ -22,6 +22,13 @@ export function binary(): string {
   return outfile;
 }
 
+/** Has the executable at `path` be the one under test; without a path, the one that `bun run build` makes. */
+export function useBinary(path = join(ROOT, "dist/pubsub")): void {
+  const given = resolve(path);
+  if (!existsSync(given)) throw new Error(`There is no ${given}: make it with bun run build`);
+  process.env["PUBSUB_BINARY"] = given;
+}
+
 const startLine = z.object({ msg: z.string(), port: z.number() });
 
 export type Started = {
@@ -31,9 +38,17 @@ export type Started = {
   readonly wsUrl: string;
 } & AsyncDisposable;
 
-/** Starts the executable on a free port, and waits for the log line that names it. */
-export async function startBinary(env: Record<string, string> = {}, cwd = tmpdir()): Promise<Started> {
-  const process = Bun.spawn([binary()], {
+/**
+ * Starts the executable on a free port, and waits for the log line that names it.
+ *
+ * @param under makes of its command the one that is run: on a core of its own, say, or within a limit
+ */
+export async function startBinary(
+  env: Record<string, string> = {},
+  cwd = tmpdir(),
+  under = (command: string[]) => command,
+): Promise<Started> {
+  const process = Bun.spawn(under([binary()]), {
     cwd,
     env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env },
     stdin: "ignore",
