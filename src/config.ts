@@ -1,7 +1,9 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { isName, MAX_NAME_BYTES } from "./protocol/names.ts";
 
-function integer(fallback: number, min: number, max: number, help: string) {
+function integer(fallback: number, min: number, max: number, help: string, described = String(fallback)) {
   const problem = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
@@ -9,7 +11,7 @@ function integer(fallback: number, min: number, max: number, help: string) {
     .transform(Number)
     .pipe(z.number().min(min, problem).max(max, problem))
     .prefault(String(fallback))
-    .meta({ help, default: String(fallback) });
+    .meta({ help, default: described, range: `${min} to ${max}` });
 }
 
 function boolean(fallback: boolean, help: string) {
@@ -26,7 +28,41 @@ function choice<const T extends readonly [string, ...string[]]>(values: T, fallb
     .meta({ help: `${help}: ${values.join(", ")}`, default: fallback });
 }
 
-const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+/** `scheme://host[:port]`, of a page or of an app that has a scheme of its own, such as `capacitor://localhost`. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/i;
+
+function partsOf(text: string): string[] {
+  return text.split(",").map((part) => part.trim());
+}
+
+const topicNames = z.array(
+  z.string().refine(isName, {
+    error: ({ input }) =>
+      `must be names of topics, 1 to ${MAX_NAME_BYTES} UTF-8 bytes without control characters: '${input}' is none`,
+  }),
+);
+
+/** The lines of a file; a problem where it cannot be read. */
+function linesOf(path: string, context: z.RefinementCtx): string[] {
+  try {
+    const lines = readFileSync(path, "utf8").split(/\r?\n/);
+    return lines.filter((line) => line !== "");
+  } catch (cause) {
+    context.addIssue(`must be a file that can be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return z.NEVER;
+  }
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What this process may have: the container's memory, or the machine's. */
+const memoryBytes = process.constrainedMemory();
+
+/** A quarter of the memory there is, within bounds that suit any machine. */
+const historyBytes = Math.min(256 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memoryBytes / 4)));
+
+/** The same for all answers that wait to be read. */
+const answerBytes = Math.min(64 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memoryBytes / 16)));
 
 /**
  * Every setting, once: its name, default, bounds and help. Flags, environment, `--help` and the README's table follow.
@@ -54,25 +90,71 @@ const SETTINGS = {
     "how long events may wait to be sent together; 0 is until a turn of the event loop ends",
   ),
   shutdownGraceMs: integer(5000, 0, 3_600_000, "how long a shutdown waits for subscribers to take what is queued"),
+  closeGraceMs: integer(
+    30_000,
+    0,
+    3_600_000,
+    "how long a client whose connection is to be closed may take to read what it was sent",
+  ),
   autoCreateTopics: boolean(false, "create a topic by its first use"),
+  topics: z
+    .string()
+    .transform(partsOf)
+    .pipe(topicNames)
+    .optional()
+    .meta({ help: "topics to create at the start, separated by commas", default: "none" }),
+  topicsFile: z
+    .string()
+    .transform(linesOf)
+    .pipe(topicNames)
+    .optional()
+    .meta({ help: "file with topics to create at the start, one on each line", default: "none" }),
   maxMessageBytes: integer(1_048_576, 1, 268_435_456, "size of one frame or request body"),
   maxTopics: integer(10_000, 1, 10_000_000, "topics"),
-  maxConnections: integer(100_000, 1, 10_000_000, "connections of subscribers, WebSockets and event streams together"),
+  maxConnections: integer(
+    100_000,
+    1,
+    10_000_000,
+    "connections of subscribers, WebSockets and event streams together; no more than the limit of open files allows",
+  ),
   maxSubscriptionsPerConnection: integer(128, 1, 1_000_000, "subscriptions of one connection"),
+  sendBufferBytes: integer(
+    262_144,
+    16_384,
+    67_108_864,
+    "what the kernel keeps of one connection that its client has not taken; on Linux",
+  ),
+  receiveBufferBytes: integer(
+    131_072,
+    16_384,
+    67_108_864,
+    "what the kernel keeps of one connection that the server has not read; on Linux",
+  ),
   historyMemoryBytes: integer(
-    268_435_456,
+    historyBytes,
     0,
     1_099_511_627_776,
     "memory for all history together; the oldest messages of the largest topics go first",
+    `a quarter of the memory there is, ${256 * MEBIBYTE} at the most`,
+  ),
+  unreadAnswerBytes: integer(
+    answerBytes,
+    MEBIBYTE,
+    1_099_511_627_776,
+    "memory for all answers that wait to be read, pages of history and acks",
+    `a sixteenth of the memory there is, ${64 * MEBIBYTE} at the most`,
   ),
   allowedOrigins: z
     .string()
-    .transform((text) => text.split(",").map((origin) => origin.trim()))
-    .refine((origins) => origins.every((origin) => origin === "*" || isOrigin(origin)), {
-      error: "must be * or a list of origins such as https://example.com,http://localhost:3000",
+    .transform(partsOf)
+    .refine((origins) => origins.every((origin) => origin === "*" || ORIGIN.test(origin)), {
+      error: "must be * or a list of origins such as https://example.com,capacitor://localhost, without a path",
     })
     .optional()
-    .meta({ help: "web pages that may connect, by origin, separated by commas; * for all", default: "same host" }),
+    .meta({
+      help: "web pages that may connect beside the server's own, by origin, separated by commas; * for all",
+      default: "none",
+    }),
   logLevel: choice(["debug", "info", "warn", "error"], "info", "the least that is logged"),
   logFormat: z
     .enum(["text", "json"], "must be one of text, json")
@@ -86,16 +168,30 @@ const schema = z.object(SETTINGS);
 export type Config = z.infer<typeof schema>;
 
 /** A setting as users meet it. */
-export type Setting = { key: string; variable: string; flag: string; default: string; help: string; bare: boolean };
+export type Setting = {
+  key: string;
+  variable: string;
+  flag: string;
+  default: string;
+  /** What is allowed, where it is a number. */
+  range: string | undefined;
+  help: string;
+  bare: boolean;
+};
 
-const meta = z.object({ help: z.string(), default: z.string(), bare: z.boolean().optional() });
+const meta = z.object({
+  help: z.string(),
+  default: z.string(),
+  range: z.string().optional(),
+  bare: z.boolean().optional(),
+});
 
 export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([key, field]) => {
-  const { help, default: fallback, bare } = meta.parse(field.meta());
+  const { help, default: fallback, range, bare } = meta.parse(field.meta());
   const words = key.replace(/[A-Z]/g, (letter) => `_${letter}`);
   const variable = words.toUpperCase();
   const flag = `--${words.toLowerCase().replaceAll("_", "-")}`;
-  return { key, variable, flag, default: fallback, help, bare: bare ?? false };
+  return { key, variable, flag, default: fallback, range, help, bare: bare ?? false };
 });
 
 /** The command line asks for something that is not there, or sets something to a value it cannot have. */
@@ -124,8 +220,39 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     return { command, help: values["help"] === true, version: values["version"] === true, flags };
   } catch (cause) {
     if (cause instanceof UsageError || !(cause instanceof Error)) throw cause;
-    throw new UsageError(cause.message);
+    const unknown = args.map((arg) => arg.split("=")[0] ?? arg).find((arg) => isUnknown(arg, known));
+    throw new UsageError(unknown === undefined ? cause.message : unknownFlag(unknown));
   }
+}
+
+function isUnknown(arg: string, known: ReadonlyMap<string, Setting>): boolean {
+  return arg.startsWith("-") && arg !== "--" && !known.has(arg) && !OTHER_FLAGS.includes(arg);
+}
+
+const OTHER_FLAGS = ["--help", "-h", "--version", "-v"];
+
+/** Names the flag that was probably meant. */
+function unknownFlag(given: string): string {
+  const flags = [...settings.map(({ flag }) => flag), "--help", "--version"];
+  const nearest = flags
+    .map((flag) => ({ flag, edits: editsBetween(given, flag) }))
+    .sort((a, b) => a.edits - b.edits)[0];
+  const hint = nearest !== undefined && nearest.edits <= given.length / 2 ? `; did you mean ${nearest.flag}?` : "";
+  return `There is no flag ${given}${hint}`;
+}
+
+/** How many letters have to be put in, taken out or changed to make `b` of `a`. */
+function editsBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      const changed = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
+      next.push(Math.min(changed, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }
 
 /**
@@ -160,6 +287,8 @@ export function helpText(): string {
     "",
     "Each flag is also an environment variable, --max-history as MAX_HISTORY; the flag counts first.",
     "",
-    ...settings.map(({ flag, help, default: fallback }) => `  ${flag.padEnd(width)}  ${help} [${fallback}]`),
+    ...settings.map(({ flag, help, default: fallback, range }) => {
+      return `  ${flag.padEnd(width)}  ${help} [${range === undefined ? "" : `${range}; `}${fallback}]`;
+    }),
   ].join("\n");
 }

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { Config } from "./config.ts";
 
 const ANY_ADDRESS = new Map([
@@ -5,16 +6,70 @@ const ANY_ADDRESS = new Map([
   ["::", "[::1]"],
 ]);
 
-/** Whether the server that this configuration starts is ready, and says so on standard error if it is not. */
-export async function checkHealth({ host, port }: Config): Promise<boolean> {
+/** How long the server may take to answer, in milliseconds. */
+const PATIENCE_MS = 3000;
+
+/**
+ * Whether the server is ready, and says so on standard error if it is not.
+ *
+ * @param asked whether the port was given on this command line; else it is the one that the server of this machine or
+ *   container really listens on, where there is only one
+ */
+export async function checkHealth({ host, port }: Config, asked: boolean): Promise<boolean> {
+  // The question is for the server itself, whatever proxy the environment names for others.
+  process.env["NO_PROXY"] = "*";
   const address = ANY_ADDRESS.get(host) ?? (host.includes(":") ? `[${host}]` : host);
-  const url = `http://${address}:${port}/readyz`;
+  const url = `http://${address}:${asked ? port : runningPort(port)}/readyz`;
   try {
-    const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(3000) });
+    const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
     if (!ok) console.error(`${url} answered ${status}`);
     return ok;
   } catch (cause) {
     console.error(`${url} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`);
     return false;
+  }
+}
+
+/** `configured`, unless the one server that runs from this executable listens on another port. */
+function runningPort(configured: number): number {
+  const ports = new Set(otherProcesses().flatMap(portsOf));
+  const [only] = ports;
+  return only === undefined || ports.has(configured) || ports.size > 1 ? configured : only;
+}
+
+/** The processes of this executable beside this one, as far as Linux tells. */
+function otherProcesses(): string[] {
+  // Started from its source the executable is Bun, and runs anything.
+  if (process.platform !== "linux" || !Bun.main.startsWith("/$bunfs/")) return [];
+  const own = attempt(() => readlinkSync("/proc/self/exe"), "");
+  const pids = attempt(() => readdirSync("/proc"), []).filter(
+    (name) => /^\d+$/.test(name) && name !== String(process.pid),
+  );
+  return pids.filter((pid) => own !== "" && attempt(() => readlinkSync(`/proc/${pid}/exe`), undefined) === own);
+}
+
+const LISTENING = "0A";
+
+/** The ports that a process listens on. */
+function portsOf(pid: string): number[] {
+  const open = new Set(
+    attempt(() => readdirSync(`/proc/${pid}/fd`), []).map((fd) => {
+      return attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`), "");
+    }),
+  );
+  const tables = ["tcp", "tcp6"].map((name) => attempt(() => readFileSync(`/proc/${pid}/net/${name}`, "utf8"), ""));
+  const rows = tables.flatMap((table) => table.split("\n").map((row) => row.trim().split(/\s+/)));
+  return rows.flatMap(([, local = "", , state, , , , , , inode]) => {
+    if (state !== LISTENING || !open.has(`socket:[${inode}]`)) return [];
+    return [Number.parseInt(local.split(":").at(-1) ?? "", 16)];
+  });
+}
+
+/** A process may be gone, or not be ours to look into. */
+function attempt<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
   }
 }

@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { lookup } from "node:dns/promises";
 import { version } from "../package.json";
 import { helpText, readCommandLine, readConfig, UsageError, type Config } from "./config.ts";
 import { checkHealth } from "./healthcheck.ts";
@@ -12,24 +14,26 @@ async function main(): Promise<number | undefined> {
   if (versionAsked) return print(version);
   const config = readConfig(flags, process.env);
   if (command === "serve") return serve(config);
-  if (command === "healthcheck") return (await checkHealth(config)) ? EXIT.ok : EXIT.failed;
+  if (command === "healthcheck") return (await checkHealth(config, "port" in flags)) ? EXIT.ok : EXIT.failed;
   throw new UsageError(`Unknown command '${command}'`);
 }
 
 /** Starts the server, which from then on keeps the process alive. */
-function serve(config: Config): number | undefined {
+async function serve(config: Config): Promise<number | undefined> {
   const format = config.logFormat ?? (process.stdout.isTTY ? "text" : "json");
   const log = new Logger(config.logLevel, format, (line) => void process.stdout.write(`${line}\n`));
+  await checkHost(config.host);
   let server: RunningServer;
   try {
     server = startServer(config, log);
   } catch (cause) {
-    console.error(`Cannot listen on ${config.host} port ${config.port}: ${reasonOf(cause)}`);
+    if (cause instanceof UsageError) throw cause;
+    console.error(`Cannot listen on HOST ${config.host}, PORT ${config.port}: ${reasonOf(cause)}`);
     return EXIT.failed;
   }
-  log.info(`listening on ${server.url}`, { version, host: config.host, port: server.port, pid: process.pid });
   // Whoever read the log may be gone; that is no reason to stop serving.
   process.stdout.on("error", () => {});
+  process.on("SIGHUP", () => log.info("SIGHUP: there is nothing to read again, the server goes on"));
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
@@ -46,6 +50,18 @@ function serve(config: Config): number | undefined {
     });
   }
   return undefined;
+}
+
+/** @throws {UsageError} where HOST is a name that nothing knows, such as the one that conda sets for its own use */
+async function checkHost(host: string): Promise<void> {
+  if (isIP(host) !== 0) return;
+  try {
+    await lookup(host);
+  } catch {
+    throw new UsageError(
+      `HOST must be an address of this machine or a name of one, got '${host}', which does not resolve`,
+    );
+  }
 }
 
 function reasonOf(cause: unknown): string {

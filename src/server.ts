@@ -1,12 +1,19 @@
+import { version } from "../package.json";
 import { Broker } from "./broker/broker.ts";
 import type { Config } from "./config.ts";
+import { LargeAnswers } from "./http/large-answers.ts";
 import { originPolicy } from "./http/origin.ts";
 import { notFound, routes } from "./http/routes.ts";
+import { openLibc } from "./kernel/libc.ts";
+import { OpenFiles } from "./kernel/open-files.ts";
+import { Progress } from "./kernel/progress.ts";
+import { Sockets } from "./kernel/sockets.ts";
+import { AnswerBudget } from "./ops/answer-budget.ts";
 import { Clock } from "./ops/clock.ts";
 import type { Logger } from "./ops/logger.ts";
 import { Metrics } from "./ops/metrics.ts";
-import { boundSendBuffers } from "./send-buffer.ts";
-import { Clients } from "./transport/clients.ts";
+import { Throttle } from "./ops/throttle.ts";
+import { Clients, type Client } from "./transport/clients.ts";
 import { Heartbeat } from "./transport/heartbeat.ts";
 import { Pump } from "./transport/pump.ts";
 import { SseTransport } from "./transport/sse.ts";
@@ -20,6 +27,9 @@ export type RunningServer = {
   stop(): Promise<void>;
 };
 
+/** The least that those who are being closed may leave unsent, all together, in bytes. */
+const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
+
 /**
  * Builds the server's parts, connects them and listens.
  *
@@ -27,26 +37,47 @@ export type RunningServer = {
  */
 export function startServer(config: Config, log: Logger): RunningServer {
   let stopping = false;
+  const startedAt = performance.now();
   const clock = new Clock();
   const metrics = new Metrics();
-  const broker = new Broker(config, { wake: () => pump.wake(), makeEpoch, metrics });
-  const pump = new Pump(broker, config.flushIntervalMs, log);
-  const heartbeat = new Heartbeat(config.heartbeatIntervalMs, clock, log);
-  const clients = new Clients({ ...config, broker, metrics, log });
-  const transportDeps = { broker, clients, heartbeat, clock, log, metrics };
-  const sockets = new WebSocketTransport({ ...transportDeps, maxMessageBytes: config.maxMessageBytes });
-  const http = {
-    broker,
-    clients,
-    events: new SseTransport(transportDeps),
-    clock,
-    log,
+  const throttle = new Throttle(log);
+  const kernel = openKernel(log);
+  const maxConnections = Math.min(config.maxConnections, kernel?.files.maxConnections ?? Number.POSITIVE_INFINITY);
+  const broker = new Broker(config, {
+    wake: () => pump.wake(),
+    soon: (work) => clients.soon(work),
+    makeEpoch,
     metrics,
+  });
+  const pump = new Pump(broker, config.flushIntervalMs, log);
+  const heartbeat = new Heartbeat<Client>(config.heartbeatIntervalMs, clock, log);
+  const closingBytes = Math.max(MIN_CLOSING_BYTES, config.historyMemoryBytes / 2);
+  const progress = kernel && new Progress(kernel.sockets);
+  const budget = new AnswerBudget(config.unreadAnswerBytes);
+  const clients = new Clients({
+    ...config,
+    maxConnections,
+    closingBytes,
+    progress,
+    budget,
+    broker,
+    metrics,
+    log,
+    throttle,
+  });
+  const { maxMessageBytes } = config;
+  const transportDeps = { broker, clients, clock, log, throttle, metrics };
+  const sockets = new WebSocketTransport({ ...transportDeps, maxMessageBytes, heartbeats: heartbeat.enabled });
+  const http = {
+    ...transportDeps,
+    events: new SseTransport(transportDeps),
+    answers: new LargeAnswers(budget),
     mayConnect: originPolicy(config.allowedOrigins),
     stopping: () => stopping,
-    maxMessageBytes: config.maxMessageBytes,
-    startedAt: performance.now(),
+    maxMessageBytes,
+    startedAt,
   };
+  for (const name of new Set([...(config.topics ?? []), ...(config.topicsFile ?? [])])) broker.createTopic(name);
 
   const server = Bun.serve({
     hostname: config.host,
@@ -59,28 +90,72 @@ export function startServer(config: Config, log: Logger): RunningServer {
     fetch: notFound(http),
     websocket: sockets.handler(),
   });
-  heartbeat.start(server, clients);
+  heartbeat.start(server, {
+    patients: clients,
+    progress,
+    giveUp: (client) => clients.giveUp(client),
+  });
   const port = server.port ?? config.port;
-  try {
-    boundSendBuffers(port);
-  } catch (cause) {
-    log.warn("the kernel's send buffers stay as large as the system has them", { cause });
+  const shownHost = config.host.includes(":") ? `[${config.host}]` : config.host;
+  const url = `http://${shownHost}:${port}`;
+  log.info(`listening on ${url}`, { version, host: config.host, port, pid: process.pid });
+  if (maxConnections < config.maxConnections) {
+    const facts = { connections: maxConnections, files: kernel?.files.limit };
+    log.info("MAX_CONNECTIONS is lowered to what the limit of open files allows", facts);
+  }
+  guardListener(port);
+
+  /** Sets what the listening socket hands on to each connection, and has newcomers told where no file is left for them. */
+  function guardListener(listening: number): void {
+    if (kernel === undefined) return;
+    try {
+      const listener = kernel.sockets.listener(listening);
+      kernel.sockets.bound(listener, { send: config.sendBufferBytes, receive: config.receiveBufferBytes });
+      kernel.files.guard(listener, (newcomers) => {
+        throttle.warn("connections refused: the limit of open files is reached", {
+          newcomers,
+          files: kernel.files.limit,
+        });
+      });
+    } catch (cause) {
+      log.warn("the buffers of sockets and open files stay as the system has them", { cause });
+    }
   }
 
   return {
-    url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,
+    url,
     port,
     stop: async () => {
       stopping = true;
+      broker.close();
       heartbeat.stop();
+      const connections = clients.size;
+      const before = clients.ended;
       const deadline = performance.now() + config.shutdownGraceMs;
       broker.flush();
       await clients.stop(config.shutdownGraceMs);
       const left = Math.max(0, deadline - performance.now());
       await Promise.race([server.stop(), Bun.sleep(left)]);
       await server.stop(true);
+      kernel?.files.stop();
+      throttle.stop();
+      const told = clients.ended.told - before.told;
+      const cutOff = clients.ended.cutOff - before.cutOff;
+      const uptimeSec = Math.round((performance.now() - startedAt) / 1000);
+      log.info("stopped", { connections, told, cut_off: cutOff, ...metrics.totals, uptime_sec: uptimeSec });
     },
   };
+}
+
+/** What can be asked of the system past Bun; undefined where nothing can. */
+function openKernel(log: Logger): { sockets: Sockets; files: OpenFiles } | undefined {
+  try {
+    const libc = openLibc();
+    return libc && { sockets: new Sockets(libc), files: new OpenFiles(libc) };
+  } catch (cause) {
+    log.warn("the buffers of sockets and open files stay as the system has them", { cause });
+    return undefined;
+  }
 }
 
 function makeEpoch(): string {

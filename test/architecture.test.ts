@@ -9,13 +9,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "protocol/": ["zod"],
   "broker/": ["protocol/"],
   "ops/": ["protocol/", "type broker/"],
-  "transport/": ["protocol/", "broker/", "ops/", "type bun"],
+  "kernel/": ["bun:ffi", "node:fs"],
+  "transport/": ["protocol/", "broker/", "ops/", "type kernel/", "type bun"],
   "http/": ["protocol/", "broker/", "ops/", "type transport/", "type bun", "type zod"],
-  "config.ts": ["zod", "node:util"],
-  "healthcheck.ts": ["type config.ts"],
-  "send-buffer.ts": ["bun:ffi", "node:fs"],
-  "server.ts": ["broker/", "http/", "ops/", "transport/", "send-buffer.ts", "type config.ts"],
-  "main.ts": ["config.ts", "healthcheck.ts", "ops/", "server.ts", "../package.json"],
+  "config.ts": ["zod", "node:fs", "node:util", "protocol/"],
+  "healthcheck.ts": ["node:fs", "type config.ts"],
+  "server.ts": ["broker/", "http/", "kernel/", "ops/", "transport/", "type config.ts", "../package.json"],
+  "main.ts": ["config.ts", "healthcheck.ts", "ops/", "server.ts", "../package.json", "node:dns/promises", "node:net"],
 };
 
 /** What a part must not mention, though no import says so. */

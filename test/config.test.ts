@@ -10,13 +10,19 @@ const TABLE = [
   ["HEARTBEAT_INTERVAL_MS", "--heartbeat-interval-ms", "30000"],
   ["FLUSH_INTERVAL_MS", "--flush-interval-ms", "0"],
   ["SHUTDOWN_GRACE_MS", "--shutdown-grace-ms", "5000"],
+  ["CLOSE_GRACE_MS", "--close-grace-ms", "30000"],
   ["AUTO_CREATE_TOPICS", "--auto-create-topics", "false"],
+  ["TOPICS", "--topics", "none"],
+  ["TOPICS_FILE", "--topics-file", "none"],
   ["MAX_MESSAGE_BYTES", "--max-message-bytes", "1048576"],
   ["MAX_TOPICS", "--max-topics", "10000"],
   ["MAX_CONNECTIONS", "--max-connections", "100000"],
   ["MAX_SUBSCRIPTIONS_PER_CONNECTION", "--max-subscriptions-per-connection", "128"],
-  ["HISTORY_MEMORY_BYTES", "--history-memory-bytes", "268435456"],
-  ["ALLOWED_ORIGINS", "--allowed-origins", "same host"],
+  ["SEND_BUFFER_BYTES", "--send-buffer-bytes", "262144"],
+  ["RECEIVE_BUFFER_BYTES", "--receive-buffer-bytes", "131072"],
+  ["HISTORY_MEMORY_BYTES", "--history-memory-bytes", "a quarter of the memory there is, 268435456 at the most"],
+  ["UNREAD_ANSWER_BYTES", "--unread-answer-bytes", "a sixteenth of the memory there is, 67108864 at the most"],
+  ["ALLOWED_ORIGINS", "--allowed-origins", "none"],
   ["LOG_LEVEL", "--log-level", "info"],
   ["LOG_FORMAT", "--log-format", "text on a terminal, json elsewhere"],
 ] as const;
@@ -47,12 +53,16 @@ describe("the configuration", () => {
       heartbeatIntervalMs: 30000,
       flushIntervalMs: 0,
       shutdownGraceMs: 5000,
+      closeGraceMs: 30000,
       autoCreateTopics: false,
       maxMessageBytes: 1048576,
       maxTopics: 10000,
       maxConnections: 100000,
       maxSubscriptionsPerConnection: 128,
-      historyMemoryBytes: 268435456,
+      sendBufferBytes: 262144,
+      receiveBufferBytes: 131072,
+      historyMemoryBytes: Math.min(268435456, Math.floor(process.constrainedMemory() / 4)),
+      unreadAnswerBytes: Math.min(67108864, Math.floor(process.constrainedMemory() / 16)),
       logLevel: "info",
     });
   });
@@ -103,6 +113,7 @@ describe("the configuration", () => {
     ["*", ["*"]],
     ["https://example.com", ["https://example.com"]],
     ["https://example.com, http://localhost:3000", ["https://example.com", "http://localhost:3000"]],
+    ["capacitor://localhost,chrome-extension://abcdef", ["capacitor://localhost", "chrome-extension://abcdef"]],
   ])("reads the origins %s", (text, origins) => {
     expect(configOf([], { ALLOWED_ORIGINS: text }).allowedOrigins).toEqual(origins);
   });
@@ -119,12 +130,18 @@ describe("a bad value", () => {
     ["PORT", "--port", "99999999999999999999"],
     ["MAX_HISTORY", "--max-history", "1000001"],
     ["MAX_SUBSCRIBER_QUEUE", "--max-subscriber-queue", "0"],
+    ["TOPICS", "--topics", "a,,b"],
+    ["TOPICS_FILE", "--topics-file", "/there/is/no/such/file"],
     ["MAX_MESSAGE_BYTES", "--max-message-bytes", "0"],
     ["HEARTBEAT_INTERVAL_MS", "--heartbeat-interval-ms", "NaN"],
     ["FLUSH_INTERVAL_MS", "--flush-interval-ms", "Infinity"],
     ["MAX_TOPICS", "--max-topics", "0"],
     ["MAX_CONNECTIONS", "--max-connections", "0"],
     ["MAX_SUBSCRIPTIONS_PER_CONNECTION", "--max-subscriptions-per-connection", "0"],
+    ["CLOSE_GRACE_MS", "--close-grace-ms", "-1"],
+    ["SEND_BUFFER_BYTES", "--send-buffer-bytes", "16383"],
+    ["RECEIVE_BUFFER_BYTES", "--receive-buffer-bytes", "67108865"],
+    ["UNREAD_ANSWER_BYTES", "--unread-answer-bytes", "1048575"],
     ["AUTO_CREATE_TOPICS", "--auto-create-topics", "maybe"],
     ["LOG_LEVEL", "--log-level", "loud"],
     ["LOG_FORMAT", "--log-format", "xml"],
@@ -222,7 +239,11 @@ describe("the help text", () => {
       .split("\n")
       .filter((line) => line.trimStart().startsWith(`${flag} `));
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toEndWith(`[${fallback}]`);
+    expect(lines[0]).toEndWith(`${fallback}]`);
+  });
+
+  test("tells what a number may be", () => {
+    expect(helpText()).toMatch(/--port .*\[0 to 65535; 8000\]\n/);
   });
 
   test("names the commands", () => {

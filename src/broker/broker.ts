@@ -1,5 +1,5 @@
-import { CLOSE, limitExceeded, Refusal, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent, type Published, type Subscribed } from "../protocol/encode.ts";
+import { CLOSE, limitExceeded, Refusal, shuttingDown, topicNotFound } from "../protocol/codes.ts";
+import { encodeEvent, eventRoom, type Published, type Subscribed } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
 import { outcomeOf, startOf, type Asked } from "./asked.ts";
 import { Connection } from "./connection.ts";
@@ -19,6 +19,8 @@ export type BrokerLimits = {
   maxSubscriptionsPerConnection: number;
   /** Bytes of history, all topics together. */
   historyMemoryBytes: number;
+  /** Bytes of one event's frame. */
+  maxMessageBytes: number;
   /** Whether the first use of a topic creates it. */
   autoCreateTopics: boolean;
 };
@@ -26,10 +28,15 @@ export type BrokerLimits = {
 export type BrokerPorts = {
   /** Asks for a `flush()` soon, once for any number of calls before it. */
   wake(): void;
+  /** Runs `work` in the next turn of the event loop. */
+  soon(work: () => void): void;
   /** A short random string, for the epoch of a topic. */
   makeEpoch(): string;
   metrics: BrokerMetrics;
 };
+
+/** How many subscriptions of deleted topics are ended in one turn of the event loop. */
+const ENDED_A_TURN = 32;
 
 /**
  * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
@@ -41,7 +48,7 @@ export type BrokerPorts = {
  * | publish()     | constant, whatever the number of subscribers |
  * | flush()       | linear in the subscribers of the topics published to |
  * | subscribe()   | constant |
- * | deleteTopic() | linear in the topic's subscribers |
+ * | deleteTopic() | linear in the topic's subscribers, a step of a loop each |
  */
 export class Broker {
   readonly #limits: BrokerLimits;
@@ -52,7 +59,10 @@ export class Broker {
   readonly #gathering = new Gathering();
   readonly #editions: Editions;
   #ready: Holder[] = [];
+  /** Subscriptions of deleted topics, to be ended a few at a time. */
+  #orphans: Subscription[] = [];
   #subscriptions = 0;
+  #closed = false;
 
   constructor(limits: BrokerLimits, ports: BrokerPorts) {
     this.#limits = limits;
@@ -83,7 +93,13 @@ export class Broker {
     return topic;
   }
 
+  /** Takes nothing more: every request is refused as `SHUTTING_DOWN`. What was published goes on to be sent. */
+  close(): void {
+    this.#closed = true;
+  }
+
   createTopic(name: string): Topic {
+    this.#checkOpen();
     if (this.#topics.has(name)) {
       throw new Refusal("BAD_REQUEST", `Topic '${name}' exists already`, { topic: name, status: 409 });
     }
@@ -95,17 +111,20 @@ export class Broker {
     return topic;
   }
 
-  /** Ends every subscription to the topic, and closes the connections that this leaves without any. */
+  /**
+   * Forgets the topic, ends every subscription to it, and closes the connections that this leaves without any: of many
+   * subscribers some at once, the others in later turns, so that nobody else feels it.
+   */
   deleteTopic(name: string): void {
+    this.#checkOpen();
     const topic = this.topic(name);
     this.#topics.delete(name);
-    for (const subscription of [...topic.subscriptions.values()]) {
-      const { holder } = subscription;
-      this.#end(topic, subscription);
-      holder.outlet.notice({ type: "info", msg: "topic_deleted", topic: name });
-      if (holder.subscriptions.length === 0) holder.outlet.close(CLOSE.topicDeleted);
-    }
     this.#memory.remove(topic.log);
+    topic.deleted = true;
+    this.#subscriptions -= topic.subscriptions.size;
+    const first = this.#orphans.length === 0;
+    for (const subscription of topic.subscriptions.values()) this.#orphans.push(subscription);
+    if (first) this.#endOrphans();
   }
 
   connect(outlet: Outlet): Connection {
@@ -114,19 +133,20 @@ export class Broker {
 
   /** Ends what the connection was subscribed to; its client is gone and is told nothing. */
   disconnect(connection: Connection): void {
-    for (const subscription of connection.subscriptions) {
-      this.#topics.get(subscription.feed.name)?.remove(subscription);
-      this.#subscriptions--;
-    }
+    for (const subscription of connection.subscriptions) this.#remove(subscription);
     connection.clear();
   }
 
-  /** Ends what the connection is subscribed to as if each topic were deleted. */
-  retire(connection: Connection): void {
+  /**
+   * Ends what the connection is subscribed to: each subscription is sent what the outlet takes, and told the rest as lost.
+   *
+   * @param reason why, where each topic is to be called deleted
+   */
+  retire(connection: Holder, reason?: "shutdown"): void {
     for (const subscription of [...connection.subscriptions]) {
-      const { name } = subscription.feed;
-      this.#end(this.topic(name), subscription);
-      connection.outlet.notice({ type: "info", msg: "topic_deleted", topic: name });
+      const topic = subscription.feed.name;
+      this.#end(subscription);
+      if (reason !== undefined) connection.outlet.notice({ type: "info", msg: "topic_deleted", topic, reason });
     }
   }
 
@@ -137,6 +157,7 @@ export class Broker {
    * then what is published from now on.
    */
   subscribe(connection: Connection, name: string, clientId: string, asked: Asked = {}): Subscribed {
+    this.#endOrphansOf(connection);
     const topic = this.#topicInUse(name);
     const start = startOf(topic, asked);
     const queue = this.#queueOf(topic, asked);
@@ -153,9 +174,10 @@ export class Broker {
 
   /** Ends the subscription, if the connection holds one under that id. */
   unsubscribe(connection: Connection, name: string, clientId: string): Topic {
+    this.#checkOpen();
     const topic = this.topic(name);
     const subscription = topic.subscriptions.get(clientId);
-    if (subscription?.holder === connection) this.#end(topic, subscription);
+    if (subscription?.holder === connection) this.#end(subscription);
     return topic;
   }
 
@@ -173,6 +195,7 @@ export class Broker {
   ): Published {
     const topic = this.#topicInUse(name);
     const { log } = topic;
+    this.#checkSizes(topic, messages, ts);
     const published = { topic, first: log.newest + 1, seq: log.newest + messages.length };
     accepted?.(published);
     for (const message of messages) {
@@ -217,9 +240,11 @@ export class Broker {
 
   /** Ends a subscription that is too slow for what it asked for: it is told what it was not sent. */
   readonly #disconnect = (subscription: Subscription): void => {
+    const { holder } = subscription;
     subscription.abandon();
-    this.#end(this.topic(subscription.feed.name), subscription);
-    subscription.outlet.close(CLOSE.slowConsumer);
+    this.#end(subscription);
+    this.retire(holder);
+    holder.outlet.close(CLOSE.slowConsumer);
   };
 
   readonly #seeTo = (stragglers: Iterable<Subscription>): void => {
@@ -249,7 +274,7 @@ export class Broker {
       throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic: topic.name });
     }
     if (current !== undefined) {
-      this.#end(topic, current);
+      this.#end(current);
       current.outlet.notice({ type: "info", msg: "subscription_replaced", topic: topic.name });
     }
     const subscription = new Subscription(topic, clientId, connection, queue, this.#shared);
@@ -259,10 +284,61 @@ export class Broker {
     return subscription;
   }
 
-  #end(topic: Topic, subscription: Subscription): void {
+  #end(subscription: Subscription): void {
     subscription.holder.finish(subscription);
-    topic.remove(subscription);
-    this.#subscriptions--;
+    this.#remove(subscription);
+  }
+
+  #remove(subscription: Subscription): void {
+    const { feed } = subscription;
+    feed.remove(subscription);
+    // Those of a deleted topic do not count any more.
+    if (!feed.deleted) this.#subscriptions--;
+  }
+
+  #endOrphans(): void {
+    try {
+      for (let ended = 0; ended < ENDED_A_TURN; ended++) {
+        const orphan = this.#orphans.pop();
+        if (orphan === undefined) return;
+        this.#endOrphan(orphan);
+      }
+    } finally {
+      if (this.#orphans.length > 0) this.#ports.soon(() => this.#endOrphans());
+    }
+  }
+
+  /** Ends at once those that the connection held, before anything new begins on it. */
+  #endOrphansOf(connection: Connection): void {
+    if (this.#orphans.length === 0) return;
+    for (const subscription of [...connection.subscriptions]) {
+      if (subscription.feed.deleted) this.#endOrphan(subscription);
+    }
+  }
+
+  #endOrphan(orphan: Subscription): void {
+    const { holder, outlet } = orphan;
+    if (!holder.subscriptions.includes(orphan)) return;
+    this.#end(orphan);
+    outlet.notice({ type: "info", msg: "topic_deleted", topic: orphan.feed.name });
+    if (holder.subscriptions.length === 0) outlet.close(CLOSE.topicDeleted);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw shuttingDown();
+  }
+
+  /** Nobody is sent a larger frame than a publisher may send. */
+  #checkSizes(topic: Topic, messages: readonly Message[], ts: string): void {
+    const { maxMessageBytes } = this.#limits;
+    for (const [index, message] of messages.entries()) {
+      if (eventRoom(topic.text, message) <= maxMessageBytes) continue;
+      const size = Buffer.byteLength(encodeEvent(topic.text, topic.log.newest + 1 + index, message, ts));
+      if (size <= maxMessageBytes) continue;
+      const name = messages.length === 1 ? "message" : `messages[${index}]`;
+      const problem = `${name} makes an event of ${size} bytes, and MAX_MESSAGE_BYTES is ${maxMessageBytes}`;
+      throw new Refusal("TOO_LARGE", problem, { topic: topic.name });
+    }
   }
 
   #queueOf(topic: Topic, { queue = topic.queueLimit, overflow = "drop_oldest" }: Asked): Queue {
@@ -272,6 +348,7 @@ export class Broker {
   }
 
   #topicInUse(name: string): Topic {
+    this.#checkOpen();
     const topic = this.#topics.get(name);
     if (topic !== undefined) return topic;
     if (!this.#limits.autoCreateTopics) throw topicNotFound(name);

@@ -10,9 +10,12 @@ export interface Feed {
   readonly log: TopicLog;
   /** The `seq` up to which everything was sent to the pack. */
   readonly flushed: number;
+  /** Whether it is no topic any more: what was published before it was deleted is still to be sent. */
+  readonly deleted: boolean;
   inPack(subscription: Subscription): boolean;
   /** Takes it out of the pack, if it is in it. */
   setApart(subscription: Subscription): void;
+  remove(subscription: Subscription): void;
 }
 
 /** How a subscriber wants to be treated when it is slow. */

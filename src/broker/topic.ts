@@ -17,6 +17,7 @@ export class Topic implements Feed, Readership {
   /** Tells one life of the topic from another of the same name. */
   readonly epoch: string;
   readonly log: TopicLog;
+  deleted = false;
   /** How many events may wait for one subscriber, at the most. */
   readonly queueLimit: number;
   readonly #maxHistory: number;

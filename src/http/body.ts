@@ -1,5 +1,5 @@
 import { Refusal } from "../protocol/codes.ts";
-import type { Read } from "../protocol/read.ts";
+import { shorten, type Read } from "../protocol/read.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -13,9 +13,14 @@ export function checked<T>(read: Read<T>): T {
  * Reads a request's body as text.
  *
  * @param maxBytes the size past which nothing more is read
- * @throws {Refusal} 413 where the body is larger, 400 where it is broken off or not UTF-8
+ * @throws {Refusal} 413 where the body is larger, 415 where it is compressed, 400 where it is broken off or not UTF-8
  */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (encoding.toLowerCase() !== "identity") {
+    const detail = `The body has Content-Encoding '${shorten(encoding)}'; send it as it is, without one`;
+    throw new Refusal("BAD_REQUEST", detail, { status: 415 });
+  }
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -37,5 +42,5 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
 }
 
 function tooLarge(maxBytes: number): Refusal {
-  return new Refusal("LIMIT_EXCEEDED", `The body is larger than MAX_MESSAGE_BYTES, ${maxBytes}`, { status: 413 });
+  return new Refusal("TOO_LARGE", `The body is larger than MAX_MESSAGE_BYTES, ${maxBytes}`);
 }

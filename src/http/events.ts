@@ -1,50 +1,69 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
-import { Refusal } from "../protocol/codes.ts";
-import { encodeNotice } from "../protocol/encode.ts";
-import { parseEventId, STREAM_HEADERS, streamEvent, type Position } from "../protocol/event-stream.ts";
-import { readStreamQuery } from "../protocol/http.ts";
+import { Refusal, shuttingDown, type ErrorCode } from "../protocol/codes.ts";
+import { encodeAnswer } from "../protocol/encode.ts";
+import { parseEventId, retryField, STREAM_HEADERS, streamEvent } from "../protocol/event-stream.ts";
+import { readStreamQuery, type StreamQuery } from "../protocol/http.ts";
+import type { Metrics } from "../ops/metrics.ts";
 import type { SseTransport, Timeouts } from "../transport/sse.ts";
 import { checked } from "./body.ts";
-import { topicOf, type RoutedRequest } from "./topic-path.ts";
+import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = { broker: Broker; events: SseTransport; clock: Clock; stopping: () => boolean };
+type Deps = { broker: Broker; events: SseTransport; clock: Clock; metrics: Metrics; stopping: () => boolean };
+
+/** Why a stream cannot be served now, but may be later. */
+const PASSING: readonly ErrorCode[] = ["TOPIC_NOT_FOUND", "LIMIT_EXCEEDED", "SHUTTING_DOWN"];
 
 /** `GET /topics/{name}/events`: the answer is a stream of server-sent events, save to `HEAD`. */
-export function openEvents({ broker, events, clock, stopping }: Deps) {
+export function openEvents(deps: Deps) {
+  const { broker, stopping } = deps;
   return (request: RoutedRequest, server: Timeouts): Response => {
-    if (stopping()) return goodbye(clock);
-    const {
-      last_n,
-      client_id = Bun.randomUUIDv7(),
-      queue,
-      overflow,
-    } = checked(readStreamQuery(new URL(request.url).searchParams));
-    const since = lastSeen(request);
-    const topic = topicOf(request);
-    if (request.method === "HEAD") {
-      broker.topic(topic);
-      return new Response(null, { headers: STREAM_HEADERS });
+    const query = checked(readStreamQuery(queryOf(request)));
+    const since = startOf(request, query);
+    try {
+      if (stopping()) throw shuttingDown();
+      if (request.method === "HEAD") {
+        broker.topic(topicOf(request));
+        // A body that is not sent, but has no length: an answer to GET has none either (RFC 9110 §8.6).
+        return new Response(new ReadableStream(), { headers: STREAM_HEADERS });
+      }
+      return open(deps, request, server, query, since);
+    } catch (cause) {
+      const comesBack = since !== undefined && request.method !== "HEAD";
+      if (comesBack && cause instanceof Refusal && PASSING.includes(cause.code)) return later(deps, cause);
+      throw cause;
     }
-    // Who comes back asks for what it missed, not once more for what it first asked for.
-    const asked = since === undefined ? { last_n, queue, overflow } : { since, queue, overflow };
-    return events.open(request, server, topic, client_id, asked);
   };
 }
 
-/**
- * The answer while the server shuts down. To any status but 200 a browser's `EventSource` does not come back, and after
- * a restart it shall.
- */
-function goodbye(clock: Clock): Response {
-  const info = encodeNotice({ type: "info", msg: "server_shutdown" }, clock.iso());
-  return new Response(streamEvent(info, { name: "info" }), { headers: STREAM_HEADERS });
+function open(
+  { broker, events }: Deps,
+  request: RoutedRequest,
+  server: Timeouts,
+  { last_n, client_id = Bun.randomUUIDv7(), queue, overflow }: StreamQuery,
+  since: StreamQuery["since"],
+): Response {
+  const topic = topicOf(request);
+  // Who comes back asks for what it missed, not once more for what it first asked for.
+  if (since === undefined) return events.open(request, server, topic, client_id, { last_n, queue, overflow });
+  const position = { seq: since.seq, epoch: since.epoch ?? broker.topic(topic).epoch };
+  return events.open(request, server, topic, client_id, { since: position, queue, overflow });
 }
 
-/** The position that a client which lost its connection names (HTML §9.2.4). */
-function lastSeen(request: RoutedRequest): Position | undefined {
+/**
+ * The answer to one who comes back and cannot be served now: a browser's `EventSource` does not come back another time from
+ * any status but 200.
+ */
+function later({ clock, metrics }: Deps, { code, message, topic }: Refusal): Response {
+  metrics.refused(code);
+  const error = encodeAnswer({ type: "error", topic, error: { code, message } }, undefined, clock.iso());
+  return new Response(`${retryField()}${streamEvent(error, { name: "error" })}`, { headers: STREAM_HEADERS });
+}
+
+/** The position that a client goes on from: the one that a lost connection left it with (HTML §9.2.4), or the one it asks for. */
+function startOf(request: RoutedRequest, { since }: StreamQuery): StreamQuery["since"] {
   const text = request.headers.get("last-event-id");
-  if (text === null || text === "") return undefined;
+  if (text === null || text === "") return since;
   const position = parseEventId(text);
   if (position !== undefined) return position;
   throw new Refusal("BAD_REQUEST", "'Last-Event-ID' must be the id of an event of this server, EPOCH:SEQ");

@@ -1,5 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
-import { Refusal } from "../protocol/codes.ts";
+import { shuttingDown } from "../protocol/codes.ts";
 
 /** `GET /health` @param startedAt milliseconds, as `performance.now()` counts them */
 export function health({ broker, startedAt }: { broker: Broker; startedAt: number }) {
@@ -17,7 +17,7 @@ export function livez(): Response {
 /** `GET /readyz` */
 export function readyz({ stopping }: { stopping: () => boolean }) {
   return (): Response => {
-    if (stopping()) throw new Refusal("SHUTTING_DOWN", "The server is shutting down");
+    if (stopping()) throw shuttingDown();
     return Response.json({ status: "ok" });
   };
 }

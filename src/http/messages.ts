@@ -5,15 +5,18 @@ import { Refusal } from "../protocol/codes.ts";
 import { encodeHistory } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages, type HistoryQuery } from "../protocol/http.ts";
 import { checked, readText } from "./body.ts";
-import { topicOf, type RoutedRequest } from "./topic-path.ts";
+import type { LargeAnswers, Watched } from "./large-answers.ts";
+import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = { broker: Broker; clock: Clock; maxMessageBytes: number };
+type Deps = { broker: Broker; clock: Clock; answers: LargeAnswers; maxMessageBytes: number };
 
-/** How much history one answer carries, in UTF-16 code units of events; the one that crosses it still goes whole. */
+/**
+ * How much history one answer carries at the most, in UTF-16 code units of events; the one that crosses it still goes whole.
+ */
 export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** `POST /topics/{name}/messages` */
-export function publishMessages({ broker, clock, maxMessageBytes }: Deps) {
+export function publishMessages({ broker, clock, maxMessageBytes }: Omit<Deps, "answers">) {
   return async (request: RoutedRequest): Promise<Response> => {
     const name = topicOf(request);
     const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
@@ -24,27 +27,32 @@ export function publishMessages({ broker, clock, maxMessageBytes }: Deps) {
 }
 
 /** `GET /topics/{name}/messages` */
-export function readHistory({ broker }: Pick<Deps, "broker">) {
-  return (request: RoutedRequest): Response => {
-    const query = checked(readHistoryQuery(new URL(request.url).searchParams));
+export function readHistory({ broker, answers }: Pick<Deps, "broker" | "answers">) {
+  return (request: RoutedRequest, server: Watched): Response => {
+    const query = checked(readHistoryQuery(queryOf(request)));
     const topic = broker.topic(topicOf(request));
-    const { epoch } = query;
+    const epoch = query.epoch ?? query.since?.epoch;
     if (epoch !== undefined && epoch !== topic.epoch) {
       const message = `Epoch '${epoch}' of topic '${topic.name}' is over: it is '${topic.epoch}' now`;
       throw new Refusal("TOPIC_NOT_FOUND", message, { topic: topic.name, status: 410 });
     }
     const headers = { "content-type": "application/json;charset=utf-8" };
-    return new Response(encodeHistory({ topic, ...pageOf(topic, query) }), { headers });
+    const page = pageOf(topic, query, Math.min(HISTORY_PAGE_BYTES, answers.largest));
+    return answers.answer(request, server, encodeHistory({ topic, ...page }), headers);
   };
 }
 
-function pageOf({ log, historyStart }: Topic, { last_n = Infinity, since, until = Infinity }: HistoryQuery) {
-  const first = Math.max(historyStart, since ?? log.newest - last_n) + 1;
+function pageOf(
+  { log, historyStart }: Topic,
+  { last_n = Infinity, since, until = Infinity }: HistoryQuery,
+  most: number,
+) {
+  const first = Math.max(historyStart, since?.seq ?? log.newest - last_n) + 1;
   const last = Math.min(log.newest, until);
   const events: string[] = [];
   let size = 0;
   let seq = first;
-  for (; seq <= last && size < HISTORY_PAGE_BYTES; seq++) {
+  for (; seq <= last && size < most; seq++) {
     const event = log.at(seq);
     events.push(event);
     size += event.length;

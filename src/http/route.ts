@@ -1,8 +1,11 @@
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
-import { Refusal } from "../protocol/codes.ts";
+import type { Throttle } from "../ops/throttle.ts";
+import { Refusal, shuttingDown } from "../protocol/codes.ts";
+import { shorten } from "../protocol/read.ts";
+import type { Allowed } from "./origin.ts";
 import { problem } from "./problem.ts";
-import type { RoutedRequest } from "./topic-path.ts";
+import { pathOf, type RoutedRequest } from "./topic-path.ts";
 
 type Answer = Response | undefined;
 
@@ -10,9 +13,10 @@ type Answer = Response | undefined;
 export type Handler<Server> = (request: RoutedRequest, server: Server) => Answer | Promise<Answer>;
 
 export type RouteDeps = {
-  mayConnect: (request: Request) => boolean;
+  mayConnect: (request: Request) => Allowed;
   stopping: () => boolean;
   log: Logger;
+  throttle: Throttle;
   metrics: Metrics;
 };
 
@@ -44,33 +48,64 @@ export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler
   return async (request, server) => {
     const allowed = deps.mayConnect(request);
     try {
-      if (!allowed) throw new Refusal("UNAUTHORIZED", `ALLOWED_ORIGINS does not include '${originOf(request)}'`);
-      if (deps.stopping() && !whileStopping) throw new Refusal("SHUTTING_DOWN", "The server is shutting down");
-      return withCors(request, await handler(request, server));
+      if (allowed === "no") throw foreignPage(deps, request);
+      if (deps.stopping() && !whileStopping) throw shuttingDown();
+      checkFields(request);
+      const answer = await handler(request, server);
+      return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
       const refusal = cause instanceof Refusal ? cause : fault(deps.log, request, cause);
-      const response = refuse(deps, refusal);
-      return allowed ? withCors(request, response) : response;
+      return withCors(request, allowed, refuse(deps, refusal));
     }
   };
 }
 
+/** Refuses a request whose fields ask for what cannot be (RFC 9112 §3.2, RFC 9110 §13.1.1). */
+function checkFields({ headers }: Request): void {
+  if (headers.get("host")?.includes(",") === true) throw new Refusal("BAD_REQUEST", "There is more than one Host");
+  const tags = headers.get("if-match");
+  if (tags === null || tags.trim() === "*") return;
+  throw new Refusal("BAD_REQUEST", "'If-Match' names an entity tag, and nothing here has one", { status: 412 });
+}
+
+/** What a conditional request is answered, and what Bun leaves out (RFC 9110 §13.1.2, §6.6.1). */
+function conditional({ method, headers }: Request, answer: Answer): Answer {
+  const isRead = method === "GET" || method === "HEAD";
+  if (method === "HEAD") answer?.headers.set("date", new Date().toUTCString());
+  const isThere = isRead && answer?.status === 200 && headers.get("if-none-match")?.trim() === "*";
+  return isThere ? new Response(null, { status: 304 }) : answer;
+}
+
+function foreignPage({ throttle }: RouteDeps, request: Request): Refusal {
+  const origin = shorten(originOf(request) ?? "");
+  throttle.warn("a web page was refused: ALLOWED_ORIGINS does not include its origin", {
+    origin,
+    host: request.headers.get("host"),
+    path: pathOf(request),
+  });
+  return new Refusal("UNAUTHORIZED", `ALLOWED_ORIGINS does not include '${origin}'`);
+}
+
 /** Answers with a problem document, and counts it. */
-export function refuse({ metrics }: RouteDeps, refusal: Refusal, headers?: Record<string, string>): Response {
+export function refuse({ metrics, throttle }: RouteDeps, refusal: Refusal, headers?: Record<string, string>): Response {
   metrics.refused(refusal.code);
+  if (refusal.code === "LIMIT_EXCEEDED")
+    throttle.warn("limit reached: an HTTP request was refused", { limit: refusal.message });
   return problem(refusal, headers);
 }
 
-function fault(log: Logger, { method, url }: Request, cause: unknown): Refusal {
-  log.error("cannot answer a request", { method, url, cause });
+function fault(log: Logger, request: Request, cause: unknown): Refusal {
+  log.error("cannot answer a request", { method: request.method, path: pathOf(request), cause });
   return new Refusal("INTERNAL", "Internal error; the server's log has its cause");
 }
 
 /** Lets an allowed page of another origin read the answer (Fetch standard, CORS protocol). */
-function withCors(request: Request, response: Answer): Answer {
+function withCors(request: Request, allowed: Allowed, response: Answer): Answer {
   const origin = originOf(request);
-  if (origin === null || response === undefined) return response;
+  if (origin === null || response === undefined || allowed === "no") return response;
   response.headers.set("access-control-allow-origin", origin);
+  // Not where `*` lets any page in: what a proxy keeps for its user is not for all the world to use.
+  if (allowed === "with credentials") response.headers.set("access-control-allow-credentials", "true");
   response.headers.set("access-control-allow-methods", "GET, HEAD, POST, DELETE");
   const asked = request.headers.get("access-control-request-headers");
   response.headers.set("access-control-allow-headers", asked ?? "content-type");

@@ -2,20 +2,24 @@ import type { Server } from "bun";
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
 import { Refusal } from "../protocol/codes.ts";
+import { shorten } from "../protocol/read.ts";
 import type { Clients } from "../transport/clients.ts";
 import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { openEvents } from "./events.ts";
+import type { LargeAnswers } from "./large-answers.ts";
 import { health, livez, readyz } from "./health.ts";
 import { publishMessages, readHistory } from "./messages.ts";
 import { showMetrics } from "./metrics.ts";
 import { guarded, refuse, route, type Methods, type RouteDeps } from "./route.ts";
+import { pathOf } from "./topic-path.ts";
 import { createTopic, deleteTopic, listTopics, showTopic, stats } from "./topics.ts";
 
 export type HttpDeps = RouteDeps & {
   broker: Broker;
   clients: Clients;
   events: SseTransport;
+  answers: LargeAnswers;
   clock: Clock;
   maxMessageBytes: number;
   startedAt: number;
@@ -44,8 +48,8 @@ export function routes(deps: HttpDeps) {
 /** Any other path. */
 export function notFound(deps: RouteDeps) {
   const handler = guarded<BunServer>(deps, false, (request) => {
-    const { pathname } = new URL(request.url);
-    return refuse(deps, new Refusal("BAD_REQUEST", `There is nothing at ${pathname}`, { status: 404 }));
+    const detail = `There is nothing at ${shorten(pathOf(request))}`;
+    return refuse(deps, new Refusal("BAD_REQUEST", detail, { status: 404 }));
   });
   return async (request: Request, server: BunServer): Promise<Response> =>
     (await handler(request, server)) ?? new Response(null, { status: 500 });
@@ -54,7 +58,12 @@ export function notFound(deps: RouteDeps) {
 /** `GET /ws` */
 function upgrade(deps: RouteDeps) {
   return (request: Request, server: BunServer): Response | undefined => {
-    if (server.upgrade(request, { data: {} })) return undefined;
+    // Bun does without the option that RFC 6455 §4.2.1 demands, and a proxy may have taken it out.
+    const asked = /(^|,)\s*upgrade\s*(,|$)/i.test(request.headers.get("connection") ?? "");
+    // Bun agrees to the first subprotocol that a client offers, and this server speaks none (RFC 6455 §4.2.2).
+    request.headers.delete("sec-websocket-protocol");
+    const port = server.requestIP(request)?.port;
+    if (asked && server.upgrade(request, { data: port === undefined ? {} : { port } })) return undefined;
     const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
     const refusal = new Refusal("BAD_REQUEST", detail, { status: 426 });
     return refuse(deps, refusal, { upgrade: "websocket", connection: "upgrade" });

@@ -21,9 +21,25 @@ export function topicOf({ params, url }: RoutedRequest): string {
   return name;
 }
 
+/** The path that was asked for (RFC 9112 §3.2), whatever `Host` said, which may be missing or no host at all. */
+export function pathOf({ url }: { url: string }): string {
+  return targetOf(url).split("?")[0] ?? "";
+}
+
+/** The query of a request; see {@link pathOf}. */
+export function queryOf({ url }: { url: string }): URLSearchParams {
+  const target = targetOf(url);
+  const mark = target.indexOf("?");
+  return new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1));
+}
+
+function targetOf(url: string): string {
+  return url.replace(/^[a-z]+:\/\/[^/?]*/i, "").split("#")[0] ?? "";
+}
+
 /** The name as the URL itself spells it: there a malformed one is told from one that has {@link REPLACEMENT} in it. */
 function spelledOut(url: string): string | undefined {
-  const encoded = /^[^:]+:\/\/[^/]*\/topics\/([^/?#]*)/.exec(url)?.[1] ?? "";
+  const encoded = /^\/topics\/([^/]*)/.exec(pathOf({ url }))?.[1] ?? "";
   try {
     return decodeURIComponent(encoded);
   } catch {

@@ -36,6 +36,11 @@ export class Metrics implements BrokerMetrics {
     this.#closed.set(close, (this.#closed.get(close) ?? 0) + 1);
   }
 
+  /** What was done since the start, for the log. */
+  get totals(): { published: number; delivered: number; dropped: number } {
+    return { published: this.#published, delivered: this.#delivered, dropped: this.#dropped };
+  }
+
   /** Every count as a metric. */
   get counters(): Metric[] {
     const counter = (name: string, help: string, read: Metric["read"]): Metric => {

@@ -1,13 +1,10 @@
-/**
- * Every error code, with the HTTP status and title that a problem document carries for it by default.
- *
- * `SHUTTING_DOWN` is answered over HTTP only: a WebSocket is closed with 1001 instead.
- */
+/** Every error code, with the HTTP status and title that a problem document carries for it by default. */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, title: "Bad request" },
   TOPIC_NOT_FOUND: { status: 404, title: "Topic not found" },
   SLOW_CONSUMER: { status: 503, title: "Slow consumer" },
   UNAUTHORIZED: { status: 403, title: "Not allowed" },
+  TOO_LARGE: { status: 413, title: "Too large" },
   LIMIT_EXCEEDED: { status: 429, title: "Limit exceeded" },
   INTERNAL: { status: 500, title: "Internal error" },
   SHUTTING_DOWN: { status: 503, title: "Shutting down" },
@@ -40,6 +37,10 @@ export class Refusal extends Error {
     this.topic = details.topic;
     this.status = details.status ?? ERRORS[code].status;
   }
+}
+
+export function shuttingDown(): Refusal {
+  return new Refusal("SHUTTING_DOWN", "The server is shutting down");
 }
 
 export function topicNotFound(topic: string): Refusal {

@@ -4,8 +4,10 @@ import type { Message } from "./messages.ts";
 
 /** Frames that no request asked for, and that every transport words in its own way. */
 export type Notice =
-  | { type: "info"; msg: "topic_deleted" | "subscription_replaced"; topic: string }
-  | { type: "info"; msg: "ping" | "server_shutdown" }
+  | { type: "info"; msg: "topic_deleted"; topic: string; reason?: "shutdown" }
+  | { type: "info"; msg: "subscription_replaced"; topic: string }
+  | { type: "info"; msg: "server_shutdown"; retry_after_ms: number }
+  | { type: "info"; msg: "ping" }
   | { type: "error"; topic: string; error: Hole & { code: "SLOW_CONSUMER"; message: string } };
 
 /** Events that a subscriber was not sent and will not be: every `seq` from first to last. */
@@ -94,6 +96,17 @@ export function encodePublished(
 export function encodeEvent(topic: TopicText, seq: number, { id, payload }: Message, ts: string): string {
   return `${topic.event}${seq},"ts":"${ts}","message":{"id":"${id}","payload":${payload}}}`;
 }
+
+/** Room for what stands in an event beside its topic, id and payload: number, time, braces. */
+const EVENT_ROOM = 96;
+
+/** The bytes that an event takes at the most, reckoned without reading its payload. */
+export function eventRoom(topic: TopicText, { id, payload }: Message): number {
+  return EVENT_ROOM + BYTES_A_UNIT * (topic.event.length + id.length + payload.length);
+}
+
+/** UTF-8 takes no more for one UTF-16 code unit. */
+const BYTES_A_UNIT = 3;
 
 const MESSAGE_KEY = '"message":{';
 

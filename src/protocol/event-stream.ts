@@ -22,8 +22,25 @@ export function eventId({ epoch, seq }: Position): string {
 
 /** Reads an {@link eventId}; undefined where the text is none. */
 export function parseEventId(text: string): Position | undefined {
-  const [, epoch, seq] = /^([^:]*):(\d{1,15})$/.exec(text) ?? [];
-  return epoch === undefined || seq === undefined ? undefined : { epoch, seq: Number(seq) };
+  const { epoch, seq } = parsePosition(text) ?? {};
+  return epoch === undefined || seq === undefined ? undefined : { epoch, seq };
+}
+
+/** Reads a position as it is written in a query: `EPOCH:SEQ`, or `SEQ` of the present epoch; undefined where it is neither. */
+export function parsePosition(text: string): { epoch?: string; seq: number } | undefined {
+  const [, , epoch, seq] = /^(([^:]*):)?(\d{1,15})$/.exec(text) ?? [];
+  if (seq === undefined) return undefined;
+  return epoch === undefined ? { seq: Number(seq) } : { epoch, seq: Number(seq) };
+}
+
+/** After how long a client is to come back, in milliseconds: from this */
+const RETRY_MS = 1000;
+/** up to so much more, at random, so that a crowd does not come back at once. */
+const RETRY_SPREAD_MS = 2000;
+
+/** The field that a stream begins with (HTML §9.2.6), so that a lost connection is made again after a while. */
+export function retryField(): string {
+  return `retry: ${Math.round(RETRY_MS + Math.random() * RETRY_SPREAD_MS)}\n`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parsePosition } from "./event-stream.ts";
 import { OVERFLOWS } from "./frames.ts";
 import { batch, batchReader, messageFormSchema, messagesOf, solePayloadOf, type Message } from "./messages.ts";
 import { nameSchema } from "./names.ts";
@@ -61,12 +62,24 @@ function fieldsOf(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries([...query].filter(([, text]) => text !== ""));
 }
 
-const streamQuery = z.object({
-  last_n: count("last_n", 0).optional(),
-  client_id: nameSchema("'client_id'", "Missing 'client_id'").optional(),
-  queue: count("queue", 1).optional(),
-  overflow: z.enum(OVERFLOWS, `'overflow' must be one of ${OVERFLOWS.join(", ")}`).optional(),
-});
+const since = z
+  .string()
+  .transform((text) => parsePosition(text))
+  .refine((position) => position !== undefined, "'since' must be a position, EPOCH:SEQ, or a SEQ of the present epoch");
+
+const exclusive = ({ last_n, since: from }: { last_n?: unknown; since?: unknown }) =>
+  last_n === undefined || from === undefined;
+const EXCLUSIVE = "'since' and 'last_n' exclude each other";
+
+const streamQuery = z
+  .object({
+    last_n: count("last_n", 0).optional(),
+    since: since.optional(),
+    client_id: nameSchema("'client_id'", "Missing 'client_id'").optional(),
+    queue: count("queue", 1).optional(),
+    overflow: z.enum(OVERFLOWS, `'overflow' must be one of ${OVERFLOWS.join(", ")}`).optional(),
+  })
+  .refine(exclusive, EXCLUSIVE);
 
 export type StreamQuery = z.infer<typeof streamQuery>;
 
@@ -78,11 +91,11 @@ export function readStreamQuery(query: URLSearchParams): Read<StreamQuery> {
 const historyQuery = z
   .object({
     last_n: count("last_n", 0).optional(),
-    since: count("since", 0).optional(),
+    since: since.optional(),
     until: count("until", 0).optional(),
     epoch: z.string().optional(),
   })
-  .refine(({ last_n, since }) => last_n === undefined || since === undefined, "'since' and 'last_n' exclude each other")
+  .refine(exclusive, EXCLUSIVE)
   .refine(({ since, until }) => until === undefined || since !== undefined, "'until' is for use with 'since'");
 
 export type HistoryQuery = z.infer<typeof historyQuery>;

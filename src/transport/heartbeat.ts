@@ -1,40 +1,53 @@
 import type { Server } from "bun";
 import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
-import { CLOSE, type Close } from "../protocol/codes.ts";
+import type { Progress, Watched } from "../kernel/progress.ts";
 import { encodeNotice } from "../protocol/encode.ts";
 
-/** The topic of Bun's own publish that every WebSocket is subscribed to; clients' topics are not Bun's. */
+/** The topic of Bun's own publish that a WebSocket is subscribed to for its heartbeat; clients' topics are not Bun's. */
 export const HEARTBEAT_TOPIC = "heartbeat";
 
 /** Heartbeats that may pass without a sign of life before a connection counts as dead. */
 const MISSES = 2;
 
+/** Heartbeats after which one counts as dead of which the kernel cannot tell whether it is slow. */
+const MISSES_UNSEEN = 10;
+
+/** How many connections have their heartbeat in one turn of the event loop, so that nobody feels it. */
+const SLICE = 8;
+
+/** The least time, in milliseconds, between two slices. */
+const MIN_DELAY_MS = 4;
+
 /** A connection that the heartbeat looks after. */
-export interface Patient {
+export interface Patient extends Watched {
   /** Joins or leaves {@link HEARTBEAT_TOPIC}, which only a WebSocket can. */
   listen(on: boolean): void;
-  /**
-   * The heartbeat during which it last gave a sign of life: a frame, a pong, or bytes taken off its backlog. None is
-   * waited for once it is being closed.
-   */
-  readonly seen: number;
-  /** Sends heartbeat number `beat` in the transport's own way. */
-  ping(beat: number): void;
-  close(close: Close): void;
+  /** Heartbeats since it last gave a sign of life: a frame, a pong, or bytes taken off its backlog. */
+  unanswered: number;
+  /** Sends a heartbeat in the transport's own way. */
+  ping(): void;
 }
 
+export type HeartbeatPorts<P> = {
+  patients: Iterable<P> & { readonly size: number };
+  /** Undefined where the system does not tell. */
+  progress: Progress | undefined;
+  giveUp(patient: P): void;
+};
+
 /**
- * Sends `info` `ping` to every WebSocket each `intervalMs`, and closes those that have been silent for three of them.
+ * Sends `info` `ping` to every WebSocket each `intervalMs`, a few at a time, and gives up those that have been silent for
+ * three of them.
  *
  * Bun's idle timeout cannot tell them: each publish starts it anew.
  */
-export class Heartbeat {
+export class Heartbeat<P extends Patient> {
   readonly #intervalMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #beat = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #round: Iterator<P> | undefined;
 
   constructor(intervalMs: number, clock: Clock, log: Logger) {
     this.#intervalMs = intervalMs;
@@ -46,37 +59,73 @@ export class Heartbeat {
     return this.#intervalMs > 0;
   }
 
-  /** The number of heartbeats so far: the only clock that signs of life are told by. */
-  get beat(): number {
-    return this.#beat;
-  }
-
-  start(server: Pick<Server<unknown>, "publish">, patients: Iterable<Patient>): void {
+  start(server: Pick<Server<unknown>, "publish">, ports: HeartbeatPorts<P>): void {
     if (!this.enabled) return;
-    this.#timer = setInterval(() => {
-      try {
-        this.#tick(server, patients);
-      } catch (cause) {
-        this.#log.error("fault in the heartbeat", { cause });
-      }
-    }, this.#intervalMs);
+    const { size } = ports.patients;
+    const slices = Math.max(1, Math.min(Math.ceil(size / SLICE), Math.floor(this.#intervalMs / MIN_DELAY_MS)));
+    this.#timer = setTimeout(
+      () => {
+        try {
+          this.#beat(server, ports, this.#next(ports.patients, Math.ceil(ports.patients.size / slices)));
+        } catch (cause) {
+          this.#log.error("fault in the heartbeat", { cause });
+        }
+        this.start(server, ports);
+      },
+      Math.round(this.#intervalMs / slices),
+    );
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
-  #tick(server: Pick<Server<unknown>, "publish">, patients: Iterable<Patient>): void {
-    const dead = [...patients].filter(({ seen }) => this.#beat - seen >= MISSES);
-    for (const patient of dead) patient.close(CLOSE.noSignOfLife);
-    if (dead.length > 0) this.#log.info("closed connections without a sign of life", { connections: dead.length });
-    this.#beat++;
-    // Nobody stays subscribed between heartbeats: for one who is, Bun keeps more memory and makes every send dearer.
-    for (const patient of patients) patient.listen(true);
-    server.publish(HEARTBEAT_TOPIC, encodeNotice({ type: "info", msg: "ping" }, this.#clock.iso()), false);
-    for (const patient of patients) {
-      patient.listen(false);
-      patient.ping(this.#beat);
+  /** The next `count` patients, each once, going round and round. */
+  #next(patients: Iterable<P>, count: number): P[] {
+    const slice = new Set<P>();
+    let begun = false;
+    while (slice.size < count) {
+      this.#round ??= patients[Symbol.iterator]();
+      const { value, done } = this.#round.next();
+      if (done !== true) {
+        if (slice.has(value)) break;
+        slice.add(value);
+        continue;
+      }
+      this.#round = undefined;
+      if (begun) break;
+      begun = true;
     }
+    return [...slice];
+  }
+
+  #beat(server: Pick<Server<unknown>, "publish">, ports: HeartbeatPorts<P>, slice: readonly P[]): void {
+    const living = slice.filter((patient) => {
+      if (!this.#isDead(patient, ports.progress)) return true;
+      ports.giveUp(patient);
+      return false;
+    });
+    ports.progress?.begin(living.filter(({ unanswered, look }) => unanswered > 0 && look === undefined));
+    // Nobody stays subscribed between heartbeats: for one who is, Bun keeps more memory and makes every send dearer.
+    for (const patient of living) patient.listen(true);
+    server.publish(HEARTBEAT_TOPIC, encodeNotice({ type: "info", msg: "ping" }, this.#clock.iso()), false);
+    for (const patient of living) {
+      patient.listen(false);
+      patient.unanswered++;
+      patient.ping();
+    }
+  }
+
+  #isDead(patient: P, progress: Progress | undefined): boolean {
+    if (patient.unanswered === 0) {
+      patient.look = undefined;
+      return false;
+    }
+    const seen = patient.look !== undefined;
+    if (progress?.moved(patient) === true) {
+      patient.unanswered = 1;
+      return false;
+    }
+    return patient.unanswered >= (seen || progress === undefined ? MISSES : MISSES_UNSEEN);
   }
 }

@@ -1,15 +1,14 @@
 import type { Connection } from "../broker/connection.ts";
 import type { Batch } from "../broker/ports.ts";
+import type { Look } from "../kernel/progress.ts";
+import type { Address } from "../kernel/sockets.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeAnswer, encodeNotice, type Notice, type Subscribed } from "../protocol/encode.ts";
 import type { Overflow } from "../protocol/frames.ts";
-import { COMMENT, eventId, streamEvent } from "../protocol/event-stream.ts";
+import { COMMENT, eventId, retryField, streamEvent } from "../protocol/event-stream.ts";
 import type { Client, Clients } from "./clients.ts";
-
-/** How long a stream that is to end waits for a reader that does not take what it was sent. */
-const CLOSE_PATIENCE_MS = 5000;
 
 const utf8 = new TextEncoder();
 
@@ -34,7 +33,9 @@ export class SseClient implements Client {
   readonly connectedAt = Date.now();
   readonly connection: Connection;
   blocked = true;
-  seen: number;
+  unanswered = 0;
+  look: Look | undefined;
+  readonly remote: Address | undefined;
   readonly #clock: Clock;
   readonly #clients: Clients;
   readonly #log: Logger;
@@ -42,18 +43,18 @@ export class SseClient implements Client {
   #stream: ReadableStreamDirectController | undefined;
   #epoch = "";
   #passesHoles = true;
-  #beat: number;
   #batching = false;
   /** What was sent during a batch, or before the stream was there. */
   #gathered = "";
-  #patience: ReturnType<typeof setTimeout> | undefined;
+  /** The size of what was written last, which is all that may be unsent. */
+  #written = 0;
+  #closing = false;
 
-  constructor({ clock, clients, log }: { clock: Clock; clients: Clients; log: Logger }, beat: number) {
+  constructor({ clock, clients, log }: { clock: Clock; clients: Clients; log: Logger }, remote: Address | undefined) {
     this.#clock = clock;
     this.#clients = clients;
     this.#log = log;
-    this.seen = beat;
-    this.#beat = beat;
+    this.remote = remote;
     this.connection = clients.connect(this);
   }
 
@@ -67,7 +68,7 @@ export class SseClient implements Client {
     this.#epoch = epoch;
     this.#passesHoles = overflow !== "disconnect";
     const ack = encodeAnswer({ type: "ack", status: "ok", ...subscribed }, undefined, this.#clock.iso());
-    this.#send(streamEvent(ack, { name: "subscribed", id: eventId({ epoch, seq: seq - replay }) }));
+    this.#send(retryField() + streamEvent(ack, { name: "subscribed", id: eventId({ epoch, seq: seq - replay }) }));
   }
 
   /** Writes to `stream` from now on. Resolves when the stream has come to its end. */
@@ -115,38 +116,43 @@ export class SseClient implements Client {
 
   listen(): void {}
 
+  get unsentBytes(): number {
+    return this.blocked ? this.#written : 0;
+  }
+
   /** Nothing answers a comment: that the kernel still takes what is sent is all the life that can be seen. */
-  ping(beat: number): void {
-    this.#beat = beat;
+  ping(): void {
     if (this.blocked) return;
-    this.seen = beat;
+    this.unanswered = 0;
     this.#send(COMMENT);
   }
 
+  /** Ends the stream once the kernel has taken what was sent, which it delivers by itself from then on. */
   close(close: Close): void {
-    if (this.#patience !== undefined) return;
-    this.seen = Infinity;
-    this.#clients.closed(close);
-    this.#patience = setTimeout(() => {
-      this.#stream?.close(new Error(close.reason));
-      this.gone();
-    }, CLOSE_PATIENCE_MS);
-    if (!this.blocked) this.#end();
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#clients.closing(this, close);
+    if (!this.blocked) this.#clients.received(this);
+  }
+
+  finish(): void {
+    if (this.blocked) return this.cut();
+    void this.#stream?.end();
+    this.gone("the stream has ended");
+  }
+
+  cut(): void {
+    this.#stream?.close(new Error("cut off"));
+    this.gone("cut off");
   }
 
   /** To be called when the connection is closed. */
-  gone(): void {
-    clearTimeout(this.#patience);
+  gone(reason: string): void {
     this.blocked = true;
     this.#stream = undefined;
     this.#gathered = "";
     this.#ended.resolve();
-    this.#clients.gone(this);
-  }
-
-  #end(): void {
-    void this.#stream?.end();
-    this.gone();
+    this.#clients.gone(this, reason);
   }
 
   #send(text: string): void {
@@ -162,6 +168,7 @@ export class SseClient implements Client {
 
   #write(chunk: string | Uint8Array<ArrayBuffer>): void {
     if (this.#stream === undefined || chunk.length === 0) return;
+    this.#written = this.blocked ? this.#written + chunk.length : chunk.length;
     const written = this.#stream.write(chunk);
     this.#stream.flush();
     if (typeof written === "number" || this.blocked) return;
@@ -175,8 +182,8 @@ export class SseClient implements Client {
   #unblocked(): void {
     if (this.#stream === undefined) return;
     this.blocked = false;
-    this.seen = this.#beat;
-    if (this.#patience === undefined) this.#clients.drained(this);
-    else this.#end();
+    this.unanswered = 0;
+    if (this.#closing) this.#clients.received(this);
+    else this.#clients.drained(this);
   }
 }

@@ -5,13 +5,12 @@ import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import { STREAM_HEADERS } from "../protocol/event-stream.ts";
 import type { Clients } from "./clients.ts";
-import type { Heartbeat } from "./heartbeat.ts";
 import { SseClient } from "./sse-client.ts";
 
-export type SseDeps = { broker: Broker; clients: Clients; heartbeat: Heartbeat; clock: Clock; log: Logger };
+export type SseDeps = { broker: Broker; clients: Clients; clock: Clock; log: Logger };
 
 /** What of Bun's server a stream needs. */
-export type Timeouts = Pick<Server<unknown>, "timeout">;
+export type Timeouts = Pick<Server<unknown>, "timeout" | "requestIP">;
 
 /** The side of server-sent events (HTML §9.2): a request opens a stream, which is a subscription. */
 export class SseTransport {
@@ -23,13 +22,13 @@ export class SseTransport {
 
   /** @throws {Refusal} where the subscription cannot be granted */
   open(request: Request, server: Timeouts, topic: string, clientId: string, asked: Asked): Response {
-    const { broker, clients, heartbeat } = this.#deps;
+    const { broker, clients } = this.#deps;
     clients.checkRoom();
-    const client = new SseClient(this.#deps, heartbeat.beat);
+    const client = new SseClient(this.#deps, server.requestIP(request) ?? undefined);
     const subscribed = broker.subscribe(client.connection, topic, clientId, asked);
     clients.add(client);
     client.begin(subscribed, asked.overflow);
-    request.signal.addEventListener("abort", () => client.gone(), { once: true });
+    request.signal.addEventListener("abort", () => client.gone("hung up"), { once: true });
     // A stream may be quiet for long; whether anybody is there is for the heartbeat to find out. The connection would
     // stay without a time limit after the stream, which is one reason why the headers close it.
     server.timeout(request, 0);

@@ -1,6 +1,8 @@
 import type { ServerWebSocket } from "bun";
 import type { Connection } from "../broker/connection.ts";
 import type { Batch, Crowd, Outlet } from "../broker/ports.ts";
+import type { Look } from "../kernel/progress.ts";
+import type { Address } from "../kernel/sockets.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeAnswer, encodeNotice, type Answer, type Notice } from "../protocol/encode.ts";
@@ -8,14 +10,14 @@ import type { RawJson } from "../protocol/json-text.ts";
 import type { Client, Clients } from "./clients.ts";
 import { HEARTBEAT_TOPIC } from "./heartbeat.ts";
 
-/** Answers that a client may leave unread, in UTF-16 code units, before nothing more is read from it. */
-export const MAX_UNREAD_ANSWERS = 64 * 1024;
+/** Answers that any client may leave unread, in UTF-16 code units. */
+const FREE_UNREAD_ANSWERS = 16 * 1024;
 
-/** Bytes of frames that may still come from a client that is not listened to: twice what Bun reads at a time. */
-const MAX_READ_WHILE_PAUSED = 1024 * 1024;
+/** The same at the most, where all clients together leave room for it; then nothing more is read from it. */
+export const MAX_UNREAD_ANSWERS = 4 * 1024 * 1024;
 
-/** The least that a client's frame takes beside its payload (RFC 6455 §5.2). */
-const FRAME_OVERHEAD_BYTES = 6;
+/** What a ping behind the last frame carries, and its pong brings back (RFC 6455 §5.5.3): all before it was read. */
+const RECEIPT = "read so far";
 
 /** What `ServerWebSocket.send` returns for a frame that waits in user space, the kernel having taken no more. */
 const ENQUEUED = -1;
@@ -32,6 +34,7 @@ export type Socket = Sender & { cork<T>(write: (socket: Sender) => T): T } & Pic
     | "pause"
     | "resume"
     | "readyState"
+    | "remoteAddress"
     | "terminate"
     | "close"
   >;
@@ -129,21 +132,32 @@ export class WebSocketClient implements Client {
   readonly #socket: Socket;
   readonly transport = "websocket";
   readonly connectedAt = Date.now();
-  /** The heartbeat during which it last gave a sign of life. */
-  seen = 0;
+  unanswered = 0;
+  look: Look | undefined;
   readonly connection: Connection;
+  readonly #port: number | undefined;
   readonly #clock: Clock;
   readonly #clients: Clients;
   #unread = 0;
   #paused = false;
-  #readWhilePaused = 0;
   #looksAgain = false;
+  #closing: Close | undefined;
 
-  constructor(socket: Socket, clock: Clock, clients: Clients) {
+  /** @param port the client's, where it is known */
+  constructor(socket: Socket, clock: Clock, clients: Clients, port?: number) {
     this.#socket = socket;
+    this.#port = port;
     this.#clock = clock;
     this.#clients = clients;
     this.connection = clients.connect(this);
+  }
+
+  get remote(): Address | undefined {
+    return this.#port === undefined ? undefined : { address: this.#socket.remoteAddress, port: this.#port };
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.getBufferedAmount();
   }
 
   batch(batch: Batch): void {
@@ -186,27 +200,30 @@ export class WebSocketClient implements Client {
     this.sent(status);
     if (status !== ENQUEUED) return;
     this.#unread += text.length;
-    if (this.#unread > MAX_UNREAD_ANSWERS) this.#pause();
+    this.#clients.budget.take(text.length);
+    if (this.#mustPause(this.#unread)) this.#pause();
+  }
+
+  #mustPause(unread: number): boolean {
+    return unread > MAX_UNREAD_ANSWERS || (unread > FREE_UNREAD_ANSWERS && !this.#clients.budget.hasRoom(0));
   }
 
   /** Takes note of a ping frame, which Bun has answered by itself. */
   pinged(): void {
+    this.unanswered = 0;
     this.#look();
-    if (this.#socket.getBufferedAmount() > MAX_UNREAD_ANSWERS) this.#pause();
+    if (this.#mustPause(this.#socket.getBufferedAmount())) this.#pause();
   }
 
-  /**
-   * Takes note of a frame of `length`, and returns whether to handle it.
-   *
-   * More than what was read before the pause comes only once the peer has hung up, when Bun reads all that is left at
-   * once: a flood that nobody waits for the answers of.
-   */
-  accepts(length: number): boolean {
-    if (!this.#paused) return true;
-    this.#readWhilePaused += length + FRAME_OVERHEAD_BYTES;
-    if (this.#readWhilePaused <= MAX_READ_WHILE_PAUSED) return true;
-    this.#socket.terminate();
-    return false;
+  /** Whether its frames are handled: not once it is to be closed. */
+  get open(): boolean {
+    return this.#closing === undefined;
+  }
+
+  /** Takes note of a pong. */
+  ponged(payload: string): void {
+    this.unanswered = 0;
+    if (this.#closing !== undefined && payload === RECEIPT) this.#clients.received(this);
   }
 
   get sentAll(): boolean {
@@ -218,16 +235,32 @@ export class WebSocketClient implements Client {
   drained(): void {
     if (!this.blocked || this.#socket.getBufferedAmount() > 0) return;
     this.blocked = false;
-    this.#unread = 0;
-    this.#readWhilePaused = 0;
-    if (this.#paused) this.#socket.resume();
-    this.#paused = false;
+    this.#forgetUnread();
+    this.#resume();
     this.#clients.drained(this);
   }
 
+  /** To be called once the connection is closed. */
+  gone(reason: string): void {
+    this.#forgetUnread();
+    this.#clients.gone(this, reason);
+  }
+
+  #forgetUnread(): void {
+    this.#clients.budget.release(this.#unread);
+    this.#unread = 0;
+  }
+
   #pause(): void {
-    if (!this.#paused) this.#socket.pause();
+    if (this.#paused || !this.open) return;
     this.#paused = true;
+    this.#socket.pause();
+    this.#clients.paused(this);
+  }
+
+  #resume(): void {
+    if (this.#paused) this.#socket.resume();
+    this.#paused = false;
   }
 
   listen(on: boolean): void {
@@ -241,9 +274,22 @@ export class WebSocketClient implements Client {
     this.#look();
   }
 
+  /** Closes the connection once the client has read what it was sent. */
   close(close: Close): void {
-    this.#clients.closed(close);
-    this.#socket.close(close.code, close.reason);
+    if (this.#closing !== undefined) return;
+    this.#closing = close;
+    this.#clients.closing(this, close);
+    this.#socket.ping(RECEIPT);
+    // Its pong has to be read.
+    this.#resume();
+  }
+
+  finish(): void {
+    this.#socket.close(this.#closing?.code, this.#closing?.reason);
+  }
+
+  cut(): void {
+    this.#socket.terminate();
   }
 
   /** Takes note of what Bun says of something that was sent. */

@@ -3,27 +3,29 @@ import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
+import type { Throttle } from "../ops/throttle.ts";
 import { CLOSE, Refusal } from "../protocol/codes.ts";
 import { encodePublished } from "../protocol/encode.ts";
 import { decode, type ClientFrame } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/json-text.ts";
 import type { Clients } from "./clients.ts";
-import type { Heartbeat } from "./heartbeat.ts";
 import { WebSocketClient } from "./websocket-client.ts";
 
-/** What travels with a socket: its client, from the moment it is open. */
-export type SocketData = { client?: WebSocketClient };
+/** What travels with a socket: the client's port, and the client from the moment it is open. */
+export type SocketData = { port?: number; client?: WebSocketClient };
 
 type Socket = ServerWebSocket<SocketData>;
 
 export type WebSocketDeps = {
   broker: Broker;
   clients: Clients;
-  heartbeat: Heartbeat;
   clock: Clock;
   log: Logger;
+  throttle: Throttle;
   metrics: Metrics;
   maxMessageBytes: number;
+  /** Whether a heartbeat looks for those that are gone. */
+  heartbeats: boolean;
 };
 
 /** Room for what waits unsent on one socket beside its largest event, so that a control frame always fits. */
@@ -41,45 +43,45 @@ export class WebSocketTransport {
   }
 
   handler(): WebSocketHandler<SocketData> {
-    const { maxMessageBytes, heartbeat } = this.#deps;
+    const { maxMessageBytes, heartbeats } = this.#deps;
     return {
       perMessageDeflate: false,
       maxPayloadLength: maxMessageBytes,
       backpressureLimit: 2 * maxMessageBytes + CONTROL_ROOM_BYTES,
-      idleTimeout: heartbeat.enabled ? 0 : IDLE_SECONDS,
+      idleTimeout: heartbeats ? 0 : IDLE_SECONDS,
       sendPings: true,
       open: (socket) => this.#open(socket),
       message: (socket, message) => this.#message(socket, message),
       drain: (socket) => this.#drain(socket),
-      ping: (socket) => {
-        this.#alive(socket);
-        socket.data.client?.pinged();
-      },
-      pong: (socket) => this.#alive(socket),
-      close: (socket) => this.#close(socket),
+      ping: (socket) => socket.data.client?.pinged(),
+      pong: (socket, payload) => socket.data.client?.ponged(payload.toString()),
+      close: (socket, code, reason) => this.#close(socket, code, reason),
       error: (cause) => this.#deps.log.error("fault in a WebSocket handler", { cause }),
     };
   }
 
   #open(socket: Socket): void {
-    const { clients, heartbeat, clock } = this.#deps;
-    const client = new WebSocketClient(socket, clock, clients);
+    const { clients, clock, metrics, throttle } = this.#deps;
+    const client = new WebSocketClient(socket, clock, clients, socket.data.port);
     try {
       clients.checkRoom();
     } catch (cause) {
+      const { code, reason } = CLOSE.limitExceeded;
       this.#refuse(client, cause, undefined);
-      client.close(CLOSE.limitExceeded);
+      throttle.warn("connection refused", { address: socket.remoteAddress, cause: messageOf(cause) });
+      metrics.closed(CLOSE.limitExceeded);
+      // The kernel takes these two frames at once, and delivers them whatever becomes of the socket.
+      socket.close(code, reason);
       return;
     }
     socket.data.client = client;
-    client.seen = heartbeat.beat;
     clients.add(client);
   }
 
   #message(socket: Socket, message: string | Buffer): void {
     const { client } = socket.data;
-    if (client === undefined || !client.accepts(message.length)) return;
-    client.seen = this.#deps.heartbeat.beat;
+    if (client === undefined || !client.open) return;
+    client.unanswered = 0;
     if (typeof message !== "string") {
       this.#refuse(client, new Refusal("BAD_REQUEST", "A frame must be JSON text, not binary"), undefined);
       return;
@@ -140,16 +142,16 @@ export class WebSocketTransport {
   #drain(socket: Socket): void {
     const { client } = socket.data;
     if (client === undefined) return;
-    client.seen = this.#deps.heartbeat.beat;
+    client.unanswered = 0;
     client.drained();
   }
 
-  #alive(socket: Socket): void {
-    if (socket.data.client !== undefined) socket.data.client.seen = this.#deps.heartbeat.beat;
-  }
-
-  #close(socket: Socket): void {
+  #close(socket: Socket, code: number, reason: string): void {
     const { client } = socket.data;
-    if (client !== undefined) this.#deps.clients.gone(client);
+    client?.gone(`${code}${reason === "" ? "" : ` ${reason}`}`);
   }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

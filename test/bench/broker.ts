@@ -4,7 +4,7 @@
  */
 import { Broker } from "../../src/broker/broker.ts";
 import type { Batch, Outlet } from "../../src/broker/ports.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 /** Takes everything, and only counts it. */
 class Sink implements Outlet {
@@ -37,9 +37,10 @@ function brokerWith(topics: number, subscribersEach: number): Broker {
     maxTopics: 1e6,
     maxSubscriptionsPerConnection: 128,
     historyMemoryBytes: 1e9,
+    maxMessageBytes: 1e9,
     autoCreateTopics: true,
   };
-  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
+  const broker = new Broker(limits, brokerPorts());
   for (const [i, outlet] of outlets.entries()) {
     broker.subscribe(broker.connect(outlet), `t${i % topics}`, `c${i}`, { last_n: 0 });
   }

@@ -35,7 +35,7 @@ async function withServer<T>(target: Target, use: (server: { port: number; pid: 
   try {
     const reader = server.stdout.getReader();
     const { value } = await reader.read();
-    const { port } = startLine.parse(JSON.parse(new TextDecoder().decode(value)));
+    const { port } = startLine.parse(JSON.parse(new TextDecoder().decode(value).split("\n")[0] ?? ""));
     return await use({ port, pid: server.pid });
   } finally {
     server.kill("SIGKILL");

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { Broker, type BrokerLimits } from "../../src/broker/broker.ts";
 import { BATCH_BYTES } from "../../src/broker/ports.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 const OWN_LIMITS: BrokerLimits = { ...LIMITS, maxSubscriberQueue: 3 };
 
@@ -11,7 +11,7 @@ function setUp(limits: Partial<BrokerLimits> = {}) {
   let wakes = 0;
   const broker = new Broker(
     { ...OWN_LIMITS, ...limits },
-    { wake: () => void wakes++, makeEpoch: () => `epoch ${wakes}`, metrics: new Metrics() },
+    brokerPorts({ wake: () => void wakes++, makeEpoch: () => `epoch ${wakes}` }),
   );
   const connect = () => {
     const outlet = new FakeOutlet();

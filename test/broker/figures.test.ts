@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import type { Asked } from "../../src/broker/asked.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import type { Overflow } from "../../src/protocol/frames.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 import { Random, seedOfRun } from "../support/random.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 const OWN_LIMITS = { ...LIMITS, maxSubscriberQueue: 4 };
 
@@ -18,7 +18,7 @@ class Stage {
   owed = 0;
 
   constructor(limits: Partial<typeof OWN_LIMITS> = {}, before = 0) {
-    const ports = { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() };
+    const ports = brokerPorts();
     this.broker = new Broker({ ...OWN_LIMITS, ...limits }, ports);
     this.broker.createTopic("t");
     this.#connection = this.broker.connect(this.outlet);

@@ -2,14 +2,14 @@ import { expect, test } from "bun:test";
 import type { Asked } from "../../src/broker/asked.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { Refusal } from "../../src/protocol/codes.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 /** A topic "t" of epoch "e" that has published 1 to 20, of which history keeps the newest `maxHistory`. */
 function published(maxHistory = 5) {
   const limits = { ...LIMITS, maxHistory, maxSubscriberQueue: 4 };
-  const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
+  const broker = new Broker(limits, brokerPorts());
   const publish = (count: number) => {
     for (let i = 0; i < count; i++) broker.publish("t", [{ id: "i", payload: "1" }], "now");
     broker.flush();

@@ -85,7 +85,7 @@ describe("a request that is not as HTTP/1.1 has it is answered 400, and no other
     });
   }
 
-  test.todo.each([
+  test.each([
     ["two hosts (9112 §3.2)", get("Host: elsewhere.example")],
     ["twice the same host (9112 §3.2)", get("Host: 127.0.0.1")],
   ])("%s", async (_, sent) => {
@@ -180,7 +180,7 @@ describe("a method", () => {
     expect(head.headers.toJSON()).toEqual(get.headers.toJSON());
   });
 
-  test.todo("HEAD of an event stream does not tell of a length that GET has not (9110 §8.6)", async () => {
+  test("HEAD of an event stream does not tell of a length that GET has not (9110 §8.6)", async () => {
     const [head] = responsesOf(await exchange(server, request("HEAD /topics/t/events", "Connection: close")), ["HEAD"]);
     expect(head?.status).toBe(200);
     expect(head?.headers.has("content-length")).toBe(false);
@@ -207,7 +207,7 @@ describe("a response", () => {
     });
   }
 
-  test.todo.each(["HEAD /livez", "HEAD /nowhere"])("to %s has a date (9110 §6.6.1)", async (line) => {
+  test.each(["HEAD /livez", "HEAD /nowhere"])("to %s has a date (9110 §6.6.1)", async (line) => {
     expect((await askOne(line)).headers.get("date")).toMatch(DATE);
   });
 
@@ -229,13 +229,13 @@ describe("a response", () => {
     expect(response?.status).toBeWithin(400, 500);
   });
 
-  test.todo("to If-Match of no entity tag of the topic is 412, and it lives (9110 §13.1.1)", async () => {
+  test("to If-Match of no entity tag of the topic is 412, and it lives (9110 §13.1.1)", async () => {
     await createTopic(server, "matched");
     expect((await askOne("DELETE /topics/matched", 'If-Match: "other"')).status).toBe(412);
     expect((await askOne("GET /topics/matched")).status).toBe(200);
   });
 
-  test.todo("to If-None-Match of anything is 304 where there is something (9110 §13.1.2)", async () => {
+  test("to If-None-Match of anything is 304 where there is something (9110 §13.1.2)", async () => {
     expect((await askOne("GET /topics/t", "If-None-Match: *")).status).toBe(304);
   });
 });

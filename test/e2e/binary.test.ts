@@ -57,7 +57,7 @@ test("a port in use is one clear line, with exit code 1 and no stack", async () 
   const second = await runBinary([], { HOST: "127.0.0.1", PORT: String(server.port) });
   expect(second.exitCode).toBe(1);
   expect(second.stderr).toBe(
-    `Cannot listen on 127.0.0.1 port ${server.port}: the port is in use; choose another with --port or PORT\n`,
+    `Cannot listen on HOST 127.0.0.1, PORT ${server.port}: the port is in use; choose another with --port or PORT\n`,
   );
 });
 

@@ -95,10 +95,14 @@ test("a binary frame is a clear error", async () => {
   expect(await client.next()).toMatchObject({ type: "error", error: { code: "BAD_REQUEST" } });
 });
 
-test("a frame of the largest size passes, and one byte more closes that connection with 1009", async () => {
+test("a frame of the largest size is read, its event is too large, and one byte more closes with 1009", async () => {
   const frame = (size: number) => publish(`"${"x".repeat(size - publish('""').length)}"`);
   await using client = await Client.connect(server);
-  expect(await client.ask(frame(2_000_000))).toMatchObject({ type: "ack" });
+  expect(await client.ask(frame(2_000_000 - 100))).toMatchObject({ type: "ack" });
+  expect(await client.ask(frame(2_000_000))).toMatchObject({
+    type: "error",
+    error: { code: "TOO_LARGE", message: expect.stringMatching(/^message makes an event of 2000\d\d\d bytes/) },
+  });
   client.send(frame(2_000_001));
   expect(await client.closed).toMatchObject({ code: 1009 });
 });

@@ -36,11 +36,12 @@ test("while a stalled client has its grace nobody new comes in; it gets what was
   expect([ready.status, await ready.json()]).toMatchObject([503, { code: "SHUTTING_DOWN" }]);
   expect((await fetch(`${server.url}/topics`, { method: "POST", body: '{"name":"new"}' })).status).toBe(503);
   await expect(Client.connect(server)).rejects.toThrow();
+  expect((await fetch(`${server.url}/topics/t/events`)).status).toBe(503);
   // Any other status would keep a browser's EventSource from ever coming back.
-  const stream = await fetch(`${server.url}/topics/t/events`);
+  const stream = await fetch(`${server.url}/topics/t/events`, { headers: { "last-event-id": "e:1" } });
   expect([stream.status, stream.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
   expect(await stream.text()).toMatch(
-    /^event: info\ndata: \{"type":"info","msg":"server_shutdown","ts":"[^"]+"\}\n\n$/,
+    /^retry: [12]\d{3}\nevent: error\ndata: \{"type":"error","error":\{"code":"SHUTTING_DOWN",.*\}\n\n$/,
   );
 
   const frames = await stalled.readUntil(() => stalled.close !== undefined);

@@ -32,21 +32,19 @@ test("a client that never reads disturbs nobody, and is told exactly what it los
   const [ack, ...rest] = frames;
   expect(ack).toMatchObject({ type: "ack", topic: "t" });
   const holes = rest.filter(({ type }) => type === "error");
-  expect(holes).toHaveLength(1);
-  const at = rest.findIndex(({ type }) => type === "error");
-  const before = seqs(rest.slice(0, at));
-  expect(before.length).toBeGreaterThan(0);
-  expect(before).toEqual(range(1, before.length));
-  expect(seqs(rest.slice(at))).toEqual(range(count - 49, count));
-  expect(holes[0]).toMatchObject({
-    topic: "t",
-    error: {
-      code: "SLOW_CONSUMER",
-      dropped: count - 50 - before.length,
-      first_seq: before.length + 1,
-      last_seq: count - 50,
-    },
-  });
+  // Usually one; each time that the kernel finds some more room for what it takes, one more.
+  expect(holes.length).toBeGreaterThan(0);
+  let next = 1;
+  for (const { type, topic, seq, error } of rest) {
+    if (type === "event") expect(seq).toBe(next++);
+    if (error === undefined) continue;
+    const { code, first_seq, last_seq = 0, dropped } = error;
+    expect([topic, code, first_seq, dropped]).toEqual(["t", "SLOW_CONSUMER", next, last_seq - next + 1]);
+    next = last_seq + 1;
+  }
+  expect(next).toBe(count + 1);
+  expect(seqs(rest)[0]).toBe(1);
+  expect(seqs(rest).slice(-50)).toEqual(range(count - 49, count));
   stalled.cut();
 });
 

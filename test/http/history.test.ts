@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
+import { LargeAnswers } from "../../src/http/large-answers.ts";
 import { HISTORY_PAGE_BYTES, readHistory } from "../../src/http/messages.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { LIMITS } from "../support/limits.ts";
 import { history, historySchema, jsonOf, problemOf, publish, topicUrl } from "../support/answers.ts";
 import { ID } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
+import { AnswerBudget } from "../../src/ops/answer-budget.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const payloadsOf = ({ messages }: { messages: readonly { payload?: unknown }[] }) =>
@@ -112,8 +114,8 @@ describe("GET /topics/{name}/messages", () => {
     ["?last_n=1&until=1", "'until' is for use with 'since'"],
     ["?last_n=-1", "'last_n' must be an integer of 0 or more"],
     ["?last_n=all", "'last_n' must be an integer of 0 or more"],
-    ["?since=1.5", "'since' must be an integer of 0 or more"],
-    ["?since=%20", "'since' must be an integer of 0 or more"],
+    ["?since=1.5", "'since' must be a position, EPOCH:SEQ, or a SEQ of the present epoch"],
+    ["?since=%20", "'since' must be a position, EPOCH:SEQ, or a SEQ of the present epoch"],
     ["?since=0&until=1e3", "'until' must be an integer of 0 or more"],
   ])("refuses %s", async (query, detail) => {
     await using server = await published(1);
@@ -163,7 +165,7 @@ describe("GET /topics/{name}/messages", () => {
 
   test("ends a page with the message that crosses its bound, and says whether there is more", async () => {
     const limits = { ...LIMITS, maxHistory: 1000, maxSubscriberQueue: 1, historyMemoryBytes: Number.POSITIVE_INFINITY };
-    const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
+    const broker = new Broker(limits, brokerPorts());
     const payload = JSON.stringify("é".repeat(500_000));
     const page = Math.ceil(HISTORY_PAGE_BYTES / payload.length);
     const count = 2 * page - 3;
@@ -172,10 +174,11 @@ describe("GET /topics/{name}/messages", () => {
       range(1, count).map(() => ({ id: ID, payload })),
       new Date(0).toISOString(),
     );
-    const answer = readHistory({ broker });
+    const answer = readHistory({ broker, answers: new LargeAnswers(new AnswerBudget(1e9)) });
+    const bun = { timeout: () => {}, requestIP: () => null };
     const numbers = async (query: string) => {
       const request = new Request(`http://localhost/topics/t/messages${query}`);
-      const text = await answer(Object.assign(request, { params: { name: "t" } })).text();
+      const text = await answer(Object.assign(request, { params: { name: "t" } }), bun).text();
       const { messages, more = false, seq } = historySchema.parse(JSON.parse(text.replaceAll(payload, "1")));
       expect(seq).toBe(count);
       expect(payloadsOf({ messages })).toEqual(messages.map(() => 1));

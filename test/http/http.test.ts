@@ -122,7 +122,7 @@ describe("a body of more than MAX_MESSAGE_BYTES", () => {
   ])("%s answers 413, naming the limit and its value", async (_how, body) => {
     await using server = startTestServer(LIMIT);
     const problem = await problemOf(await post(server, body));
-    expect(problem).toMatchObject({ status: 413, title: "Content Too Large", code: "LIMIT_EXCEEDED" });
+    expect(problem).toMatchObject({ status: 413, title: "Content Too Large", code: "TOO_LARGE" });
     expect(problem.detail).toMatch(/MAX_MESSAGE_BYTES.*\b100\b/);
     expect(await bodyOf(await get(server, "/topics"))).toEqual({ topics: [] });
   });

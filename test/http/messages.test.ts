@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
+import { encodeEvent, topicText } from "../../src/protocol/encode.ts";
 import { history, jsonOf, post, problemOf, publish, topicUrl } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
 import { createTopic, startTestServer, stats } from "../support/server.ts";
@@ -164,13 +165,36 @@ describe("POST /topics/{name}/messages", () => {
   });
 
   test("of more than MAX_MESSAGE_BYTES answers 413, and takes one byte less", async () => {
-    await using server = startTestServer({ MAX_MESSAGE_BYTES: "100" });
+    await using server = startTestServer({ MAX_MESSAGE_BYTES: "1000" });
     await createTopic(server, "t");
     const body = `{"messages":[{"payload":1},{"payload":2}]}`;
-    const problem = await problemOf(await post(server, "t", body.padEnd(101)));
-    expect(problem).toMatchObject({ status: 413, title: "Content Too Large", code: "LIMIT_EXCEEDED" });
-    expect(problem.detail).toMatch(/MAX_MESSAGE_BYTES.*\b100\b/);
-    expect(await publish(server, "t", body.padEnd(100))).toMatchObject({ first_seq: 1, seq: 2 });
+    const problem = await problemOf(await post(server, "t", body.padEnd(1001)));
+    expect(problem).toMatchObject({ status: 413, title: "Content Too Large", code: "TOO_LARGE" });
+    expect(problem.detail).toMatch(/MAX_MESSAGE_BYTES.*\b1000\b/);
+    expect(await publish(server, "t", body.padEnd(1000))).toMatchObject({ first_seq: 1, seq: 2 });
+  });
+
+  /** What an early event of topic `t` takes on the wire. */
+  const eventBytes = (payload: string) => {
+    const message = { id: ID, payload: JSON.stringify(payload) };
+    return Buffer.byteLength(encodeEvent(topicText("t", "e"), 1, message, new Date(0).toISOString()));
+  };
+
+  test("whose event would be larger than MAX_MESSAGE_BYTES answers 413 and publishes none of a batch", async () => {
+    await using server = startTestServer({ MAX_MESSAGE_BYTES: "1000" });
+    await createTopic(server, "t");
+    const room = 1000 - eventBytes("");
+    for (const payload of ["x", "é", "\u{1f600}"]) {
+      const fits = payload.repeat(Math.floor(room / Buffer.byteLength(payload)));
+      expect(eventBytes(fits)).toBeWithin(1000 - Buffer.byteLength(payload) + 1, 1001);
+      const before = await stats(server);
+      const problem = await problemOf(
+        await post(server, "t", { messages: [{ payload: 1 }, { payload: fits + payload }] }),
+      );
+      expect(problem).toMatchObject({ status: 413, code: "TOO_LARGE" });
+      expect(problem.detail).toMatch(/^messages\[1\] makes an event of 100\d bytes, and MAX_MESSAGE_BYTES is 1000$/);
+      expect(await stats(server)).toEqual(before);
+    }
   });
 
   test.each(["PUT", "PATCH", "DELETE"])("is not done by %s: 405, and nothing is published", async (method) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { TRANSPORTS } from "../../src/broker/ports.ts";
 import { route } from "../../src/http/route.ts";
+import { Throttle } from "../../src/ops/throttle.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { exposition, Metrics, type Metric } from "../../src/ops/metrics.ts";
 import { CLOSE, ERRORS } from "../../src/protocol/codes.ts";
@@ -221,7 +222,7 @@ describe("counters", () => {
       ["TOPIC_NOT_FOUND", 404, () => fetch(topicUrl(server, "none", "/events"))],
       ["TOPIC_NOT_FOUND", 410, () => fetch(topicUrl(server, "t", "/messages?epoch=x"))],
       ["LIMIT_EXCEEDED", 429, () => create(`{"name":"u"}`)],
-      ["LIMIT_EXCEEDED", 413, () => post(server, "t", { payload: "x".repeat(100) })],
+      ["TOO_LARGE", 413, () => post(server, "t", { payload: "x".repeat(100) })],
       ["UNAUTHORIZED", 403, () => fetch(topicUrl(server, "t"), { headers: { origin: "https://a.example" } })],
     ];
     for (const [code, status, ask] of cases) {
@@ -247,8 +248,9 @@ describe("counters", () => {
 
   test("count a fault of ours as INTERNAL", async () => {
     const metrics = new Metrics();
+    const log = new Logger("error", "text", () => {});
     const handler = route<undefined>(
-      { mayConnect: () => true, stopping: () => false, log: new Logger("error", "text", () => {}), metrics },
+      { mayConnect: () => "yes", stopping: () => false, log, throttle: new Throttle(log), metrics },
       {
         GET: () => {
           throw new Error("the cause");

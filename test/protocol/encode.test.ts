@@ -101,7 +101,7 @@ describe("an event", () => {
 describe("a notice", () => {
   const notices: Notice[] = [
     { type: "info", msg: "ping" },
-    { type: "info", msg: "server_shutdown" },
+    { type: "info", msg: "server_shutdown", retry_after_ms: 1500 },
     { type: "info", msg: "topic_deleted", topic: `a"b` },
     { type: "info", msg: "subscription_replaced", topic: "t" },
   ];

@@ -168,30 +168,40 @@ describe("readHistoryQuery", () => {
     ["last_n=0", { last_n: 0 }],
     ["last_n=007", { last_n: 7 }],
     [`last_n=${"9".repeat(15)}`, { last_n: 999_999_999_999_999 }],
-    ["since=0", { since: 0 }],
-    ["since=3&until=5", { since: 3, until: 5 }],
-    ["until=3&since=5", { since: 5, until: 3 }],
+    ["since=0", { since: { seq: 0 } }],
+    ["since=ab12:7", { since: { epoch: "ab12", seq: 7 } }],
+    ["since=:7", { since: { epoch: "", seq: 7 } }],
+    ["since=3&until=5", { since: { seq: 3 }, until: 5 }],
+    ["until=3&since=5", { since: { seq: 5 }, until: 3 }],
     ["epoch=e", { epoch: "e" }],
-    ["epoch=a%20%26b&since=1", { epoch: "a &b", since: 1 }],
+    ["epoch=a%20%26b&since=1", { epoch: "a &b", since: { seq: 1 } }],
     ["last_n=2&epoch=e", { last_n: 2, epoch: "e" }],
     ["last_n=&since=&until=&epoch=", {}],
     ["last_n&since&until&epoch", {}],
-    ["last_n=&since=4&until=", { since: 4 }],
+    ["last_n=&since=4&until=", { since: { seq: 4 } }],
     ["since=&last_n=4", { last_n: 4 }],
     ["last_n=1&last_n=2", { last_n: 2 }],
     ["last_n=1&last_n=", { last_n: 1 }],
     ["x=1&constructor=2&__proto__=3&toString=4&queue=no", {}],
-    ["__proto__=1&since=4", { since: 4 }],
+    ["__proto__=1&since=4", { since: { seq: 4 } }],
   ])("of ?%s is %j", (query, content) => {
     expect(contentOf(read(query))).toEqual(content);
   });
 
   test.each(NUMBERS)("refuses %j for any number", (value) => {
-    for (const field of ["last_n", "since", "until"]) {
+    for (const field of ["last_n", "until"]) {
       const query = readHistoryQuery(
         new URLSearchParams(field === "until" ? { since: "0", until: value } : { [field]: value }),
       );
       expect(problemOf(query)).toBe(`'${field}' must be an integer of 0 or more`);
+    }
+  });
+
+  test.each(["-1", "a", "e:", "e:x", "e:-1", "e:1:2", "1.5", "e:1 "])("refuses %j for a position", (value) => {
+    for (const query of [readHistoryQuery, readStreamQuery]) {
+      expect(problemOf(query(new URLSearchParams({ since: value })))).toBe(
+        "'since' must be a position, EPOCH:SEQ, or a SEQ of the present epoch",
+      );
     }
   });
 
@@ -222,7 +232,8 @@ describe("readStreamQuery", () => {
     ["last_n=&client_id=&queue=&overflow=", {}],
     ["last_n&client_id&queue&overflow", {}],
     ["queue=2&queue=", { queue: 2 }],
-    ["since=4&epoch=e&x=1&__proto__=2", {}],
+    ["since=4&epoch=e&x=1&__proto__=2", { since: { seq: 4 } }],
+    ["since=e:4", { since: { epoch: "e", seq: 4 } }],
   ];
 
   test.each(accepted)("of ?%s is %j", (query, content) => {
@@ -241,6 +252,7 @@ describe("readStreamQuery", () => {
   });
 
   test.each([
+    ["last_n=1&since=1", "'since' and 'last_n' exclude each other"],
     ["queue=0", "'queue' must be an integer of 1 or more"],
     ["queue=00", "'queue' must be an integer of 1 or more"],
     ["overflow=Latest", "'overflow' must be one of drop_oldest, latest, disconnect"],

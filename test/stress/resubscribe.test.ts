@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 test.each([0, 3])(
   "who asks again while stalled is not told that it missed what it is sent, history %d",
   (maxHistory) => {
     const limits = { ...LIMITS, maxHistory, historyMemoryBytes: 1e9 };
-    const broker = new Broker(limits, { wake: () => {}, makeEpoch: () => "e", metrics: new Metrics() });
+    const broker = new Broker(limits, brokerPorts());
     const outlet = new FakeOutlet();
     const connection = broker.connect(outlet);
     broker.subscribe(connection, "t", "me");

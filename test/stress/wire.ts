@@ -69,6 +69,8 @@ export class Wire {
     return new Wire(port, streamRequest(request), listener, (_wire, take) => {
       const event = ({ type, data, lastEventId }: ReceivedEvent) => {
         const frame = readFrame(data);
+        // One who comes back to a topic that is not there is told so in an event, or it would not come back again.
+        if (frame.type === "error" && frame.error.code === "TOPIC_NOT_FOUND" && type === "error") return;
         if (type !== NAMES[frame.type]) throw new Error(`A frame of type ${frame.type} as an event of type ${type}`);
         take(frame, lastEventId);
       };

@@ -9,17 +9,24 @@ const NEVER_MS = 3_600_000;
 export function startServerWithoutPulse(
   env: Record<string, string> = {},
 ): TestServer & { beat(...living: Subscriber[]): Promise<void> } {
-  const spy = spyOn(globalThis, "setInterval");
-  const server = startTestServer({ HEARTBEAT_INTERVAL_MS: String(NEVER_MS), ...env });
-  const tick: unknown = spy.mock.calls[0]?.[0];
-  spy.mockRestore();
-  if (typeof tick !== "function") throw new Error("The server has set no heartbeat");
+  let tick: unknown;
+  /** What `work` sets a timer of that length for is the next heartbeat. */
+  const noteTick = <T>(work: () => T): T => {
+    const spy = spyOn(globalThis, "setTimeout");
+    const result = work();
+    tick = spy.mock.calls.find(([, delay]) => delay === NEVER_MS)?.[0];
+    spy.mockRestore();
+    return result;
+  };
+  const server = noteTick(() => startTestServer({ HEARTBEAT_INTERVAL_MS: String(NEVER_MS), ...env }));
   return {
     ...server,
     /** One heartbeat. Resolves when each of the `living` has received it, and has had its answer read. */
     beat: async (...living) => {
       const received = living.map((subscriber) => subscriber.heartbeats(1));
-      tick();
+      const due: unknown = tick;
+      if (typeof due !== "function") throw new Error("The server has set no heartbeat");
+      noteTick(() => due());
       await Promise.all(received);
       for (let i = 0; i < 3; i++) await health(server);
     },

@@ -7,5 +7,6 @@ export const LIMITS: BrokerLimits = {
   maxTopics: 10,
   maxSubscriptionsPerConnection: 10,
   historyMemoryBytes: 1e6,
+  maxMessageBytes: 1e9,
   autoCreateTopics: true,
 };

@@ -47,7 +47,13 @@ export function readFrame(text: string): Received {
   throw new Error(`Not expected by a subscriber: ${text}`);
 }
 
-const FRAMES: Record<string, string> = { message: "event", subscribed: "ack", slow_consumer: "error", info: "info" };
+const FRAMES: Record<string, string> = {
+  message: "event",
+  subscribed: "ack",
+  slow_consumer: "error",
+  error: "error",
+  info: "info",
+};
 
 /** What an event of a stream says, which must be named after the frame that it carries. */
 export function readStreamEvent({ type, data, lastEventId }: ReceivedEvent): Received {

@@ -3,9 +3,11 @@ import { Broker } from "../../src/broker/broker.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { CLOSE, type Close } from "../../src/protocol/codes.ts";
-import { Clients, type Client } from "../../src/transport/clients.ts";
+import type { Client, Clients } from "../../src/transport/clients.ts";
+import { makeClients } from "../support/clients.ts";
 import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 const LONG = 3_600_000;
 
@@ -16,7 +18,10 @@ const GOODBYE = ["server_shutdown"];
 
 /** A client whose connection is closed once it was sent all. */
 class FakeClient extends FakeOutlet implements Client {
-  readonly seen = 0;
+  unanswered = 0;
+  look = undefined;
+  readonly remote = undefined;
+  readonly unsentBytes = 0;
   readonly connection;
   readonly #clients: Clients;
 
@@ -36,14 +41,23 @@ class FakeClient extends FakeOutlet implements Client {
 
   override close(close: Close): void {
     super.close(close);
-    if (!this.blocked) this.#clients.gone(this);
+    this.#clients.closing(this, close);
+    if (!this.blocked) this.#clients.received(this);
+  }
+
+  finish(): void {
+    this.#clients.gone(this, "finished");
+  }
+
+  cut(): void {
+    this.#clients.gone(this, "cut off");
   }
 }
 
 function setUp(maxConnections = 9) {
   const metrics = new Metrics();
-  const broker = new Broker(LIMITS, { wake: () => {}, makeEpoch: () => "e", metrics });
-  const clients = new Clients({ broker, metrics, log, maxConnections });
+  const broker = new Broker(LIMITS, brokerPorts({ metrics }));
+  const clients = makeClients({ broker, metrics, log, maxConnections });
   const publish = (count: number) => {
     const messages = Array.from({ length: count }, () => ({ id: crypto.randomUUID(), payload: "1" }));
     broker.publish("t", messages, "now");
@@ -98,7 +112,7 @@ test("Clients.stop does not wait for one who hangs up", async () => {
   client.room = 0;
   const stopped = clients.stop(LONG);
   expect(await settled(stopped)).toBe(false);
-  clients.gone(client);
+  clients.gone(client, "hung up");
   await stopped;
   expect(client.story).toEqual([]);
 });
@@ -120,8 +134,8 @@ test("Clients counts one that is gone twice only once, and gives its place to an
   broker.subscribe(one.connection, "t", "one");
   broker.subscribe(two.connection, "t", "two");
   expect(() => clients.checkRoom()).toThrow("MAX_CONNECTIONS is 2");
-  clients.gone(one);
-  clients.gone(one);
+  clients.gone(one, "hung up");
+  clients.gone(one, "hung up");
   expect([clients.count("websocket"), clients.count("sse"), broker.subscriptions]).toEqual([1, 0, 1]);
   clients.checkRoom();
 });

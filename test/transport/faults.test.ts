@@ -4,12 +4,13 @@ import { Broker } from "../../src/broker/broker.ts";
 import { Clock } from "../../src/ops/clock.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
-import { Clients } from "../../src/transport/clients.ts";
-import { Heartbeat } from "../../src/transport/heartbeat.ts";
+import { Throttle } from "../../src/ops/throttle.ts";
 import { Pump } from "../../src/transport/pump.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
 import { Client } from "../support/client.ts";
+import { makeClients } from "../support/clients.ts";
 import { startTestServer } from "../support/server.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 function logger() {
   const lines: string[] = [];
@@ -30,13 +31,22 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     maxTopics: 1,
     maxSubscriptionsPerConnection: 1,
     historyMemoryBytes: 1000,
+    maxMessageBytes: 9999,
     autoCreateTopics: true,
   };
   const metrics = new Metrics();
-  const broker = new Faulty(limits, { wake: () => {}, makeEpoch: () => "e", metrics });
-  const clients = new Clients({ broker, metrics, log, maxConnections: 9 });
-  const heartbeat = new Heartbeat(0, clock, log);
-  const sockets = new WebSocketTransport({ broker, clients, heartbeat, clock, log, metrics, maxMessageBytes: 9999 });
+  const broker = new Faulty(limits, brokerPorts({ metrics }));
+  const clients = makeClients({ broker, metrics, log, maxConnections: 9 });
+  const sockets = new WebSocketTransport({
+    broker,
+    clients,
+    clock,
+    log,
+    throttle: new Throttle(log),
+    metrics,
+    maxMessageBytes: 9999,
+    heartbeats: false,
+  });
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",

@@ -141,7 +141,7 @@ describe.concurrent("the connection of an event stream", () => {
   }, 60_000);
 
   test("is dropped after a while where the stream is to end and nobody reads it to its end", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({ CLOSE_GRACE_MS: "1000" });
     await createTopic(server, "t");
     using stalled = await open(server, "stalled", true);
     await overwhelm(server, "t", "stalled");
@@ -166,7 +166,7 @@ describe.concurrent("the connection of an event stream", () => {
       if (before === "" && shown !== "") await publish(server, "t", ["for curl"]);
       if (shown.includes("for curl")) break;
     }
-    expect(shown).toStartWith("event: subscribed\nid: ");
+    expect(shown).toMatch(/^retry: [12]\d{3}\nevent: subscribed\nid: /);
     expect(shown).toMatch(/\n\nid: [^\n]+:1\ndata: {"type":"event".*"payload":"for curl"}}\n\n$/);
     curl.kill();
     await curl.exited;

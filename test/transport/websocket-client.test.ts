@@ -3,14 +3,16 @@ import { Broker } from "../../src/broker/broker.ts";
 import { Clock } from "../../src/ops/clock.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
-import { Clients } from "../../src/transport/clients.ts";
 import { WebSocketClient, type Socket } from "../../src/transport/websocket-client.ts";
+import { makeClients } from "../support/clients.ts";
 import { LIMITS } from "../support/limits.ts";
 import { seqOf } from "../support/outlet.ts";
+import { brokerPorts } from "../support/broker-ports.ts";
 
 /** A socket whose kernel takes what it is told to, and which tells of no drain. */
 class FakeSocket implements Socket {
   readonly readyState = WebSocket.OPEN;
+  readonly remoteAddress = "127.0.0.1";
   readonly sent: string[] = [];
   /** Bytes that wait. */
   waiting = 0;
@@ -60,8 +62,8 @@ function setUp() {
   const log = new Logger("error", "text", (line) => {
     throw new Error(line);
   });
-  const broker = new Broker(LIMITS, { wake: () => {}, makeEpoch: () => "e", metrics });
-  const clients = new Clients({ broker, metrics, log, maxConnections: 100 });
+  const broker = new Broker(LIMITS, brokerPorts({ metrics }));
+  const clients = makeClients({ broker, metrics, log });
   return {
     subscribe: (name: string) => {
       const socket = new FakeSocket();

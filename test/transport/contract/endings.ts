@@ -66,10 +66,13 @@ export function endingsContract(transport: Transport): void {
     const stopped = server.stop();
     expect(await healthy.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
     expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
-    // A browser's EventSource comes back only from a 200, and after a restart it shall.
     using late = await Subscriber.open(server, transport, { topic: "t", clientId: "late" });
-    expect(late.received).toMatchObject(transport === "sse" ? [SHUTDOWN] : []);
-    expect(await late.ended).toEqual(transport === "sse" ? { how: "ended" } : { how: "cut" });
+    expect(late.received).toMatchObject(transport === "sse" ? [{ kind: "refused", status: 503 }] : []);
+    // A browser's EventSource comes back only from a 200, and after a restart it shall.
+    const since = { epoch: "e", seq: 1 };
+    using back = await Subscriber.open(server, transport, { topic: "t", clientId: "back", since });
+    expect(back.received).toMatchObject(transport === "sse" ? [{ kind: "refused", code: "SHUTTING_DOWN" }] : []);
+    expect(await back.ended).toEqual(transport === "sse" ? { how: "ended" } : { how: "cut" });
     stalled.resume();
     expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
     const { seqs, holes } = account(stalled.received, 0);

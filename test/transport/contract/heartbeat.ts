@@ -25,17 +25,23 @@ export function heartbeatContract(transport: Transport): void {
     }
   });
 
-  test("a reader that stalls for good is given up at the third heartbeat, once, and one that reads is not", async () => {
+  test("a reader that stalls for good is given up at the third heartbeat without bytes moved, once", async () => {
     await using server = startServerWithoutPulse({ LOG_LEVEL: "info" });
     await createTopic(server, "t");
     using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
     await overwhelm(server, "t", "stalled");
-    for (const givenUp of [0, 0, 1, 1, 1]) {
+    const givenUp = async () => {
       await server.beat(healthy);
-      expect((await metrics(server)).get(GIVEN_UP)).toBe(givenUp);
-    }
-    expect(server.lines.filter((line) => line.includes("without a sign of life"))).toHaveLength(1);
+      return (await metrics(server)).get(GIVEN_UP);
+    };
+    expect([await givenUp(), await givenUp()]).toEqual([0, 0]);
+    // At first its own system may still take some of what is on its way.
+    let beats = 2;
+    while ((await givenUp()) === 0) expect(++beats).toBeLessThan(6);
+    expect([await givenUp(), await givenUp()]).toEqual([1, 1]);
+    const lines = server.lines.filter((line) => line.includes("no sign of life"));
+    expect(lines).toEqual([expect.stringMatching(/ WARN .*topic=t client_id=stalled$/)]);
     stalled.resume();
     expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.noSignOfLife));
     account(stalled.received, 0);

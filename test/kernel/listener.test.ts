@@ -1,12 +1,15 @@
 import { expect, test } from "bun:test";
-import { boundSendBuffers, SEND_BUFFER_BYTES } from "../src/send-buffer.ts";
-import { topicDetail } from "./support/figures.ts";
-import { publishLarge } from "./support/publish.ts";
-import { RawClient } from "./support/raw-client.ts";
-import { createTopic, startTestServer } from "./support/server.ts";
+import { openLibc } from "../../src/kernel/libc.ts";
+import { Sockets } from "../../src/kernel/sockets.ts";
+import { topicDetail } from "../support/figures.ts";
+import { publishLarge } from "../support/publish.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { createTopic, startTestServer } from "../support/server.ts";
+
+const SEND_BUFFER_BYTES = 200_000;
 
 test.skipIf(process.platform !== "linux")("the kernel keeps little of what one client does not read", async () => {
-  await using server = startTestServer();
+  await using server = startTestServer({ SEND_BUFFER_BYTES: String(SEND_BUFFER_BYTES) });
   await createTopic(server, "t");
   const stalled = await RawClient.connect(server);
   stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
@@ -19,9 +22,12 @@ test.skipIf(process.platform !== "linux")("the kernel keeps little of what one c
   expect(server.lines).toEqual([]);
 });
 
-test.skipIf(process.platform !== "linux")("a port that nobody listens on cannot have its send buffers bounded", () => {
+test.skipIf(process.platform !== "linux")("a port that nobody listens on has no listening socket", () => {
+  const libc = openLibc();
+  if (libc === undefined) throw new Error("no C library");
+  const sockets = new Sockets(libc);
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  boundSendBuffers(server.port);
+  expect(sockets.listener(server.port)).toBeGreaterThan(0);
   server.stop(true);
-  expect(() => boundSendBuffers(server.port)).toThrow(`no socket listens on port ${server.port}`);
+  expect(() => sockets.listener(server.port)).toThrow(`no socket listens on port ${server.port}`);
 });

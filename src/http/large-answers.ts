@@ -1,0 +1,60 @@
+import type { Server } from "bun";
+import type { AnswerBudget } from "../ops/answer-budget.ts";
+import { Refusal } from "../protocol/codes.ts";
+
+/** What of Bun's server an answer needs that may be read slowly. */
+export type Watched = Pick<Server<unknown>, "timeout" | "requestIP">;
+
+/** How long, in seconds, a reader of a large answer may take nothing. */
+const PATIENCE_SECONDS = 60;
+
+/** The least that is counted for an answer that waits, in bytes. */
+const OVERHEAD_BYTES = 1024;
+
+/**
+ * Answers that are as large as history, and read at whatever pace.
+ *
+ * One counts against the budget until Bun has handed all of it to the kernel, or its connection is gone.
+ */
+export class LargeAnswers {
+  readonly #budget: AnswerBudget;
+  readonly #waiting = new Map<Request, number>();
+
+  constructor(budget: AnswerBudget) {
+    this.#budget = budget;
+  }
+
+  /** How large one answer had better be, in bytes, so that one reader does not keep all others waiting. */
+  get largest(): number {
+    return this.#budget.limit / 4;
+  }
+
+  /**
+   * Answers with `text`, which its reader may take slowly, as long as it takes some.
+   *
+   * @throws {Refusal} where too much waits already
+   */
+  answer(request: Request, server: Watched, text: string, headers: Record<string, string>): Response {
+    const body = Buffer.from(text);
+    const bytes = body.byteLength + OVERHEAD_BYTES;
+    const budget = this.#budget;
+    if (!budget.hasRoom(bytes)) this.#sweep(server);
+    if (this.#waiting.size > 0 && !budget.hasRoom(bytes)) {
+      const detail = `UNREAD_ANSWER_BYTES is ${budget.limit}: so much waits to be read already; try again`;
+      throw new Refusal("LIMIT_EXCEEDED", detail);
+    }
+    this.#waiting.set(request, bytes);
+    budget.take(bytes);
+    server.timeout(request, PATIENCE_SECONDS);
+    return new Response(body, { headers });
+  }
+
+  /** Forgets those that were read: of a request that is answered Bun does not know the address any more. */
+  #sweep(server: Watched): void {
+    for (const [request, bytes] of this.#waiting) {
+      if (server.requestIP(request) !== null) continue;
+      this.#waiting.delete(request);
+      this.#budget.release(bytes);
+    }
+  }
+}

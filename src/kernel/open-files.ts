@@ -1,0 +1,127 @@
+import { ptr } from "bun:ffi";
+import { closeSync, openSync } from "node:fs";
+import type { Libc } from "./libc.ts";
+import { openFiles } from "./sockets.ts";
+
+/** Linux's numbers: `asm-generic/resource.h`, `asm-generic/fcntl.h`, `linux/socket.h`. */
+const RLIMIT_NOFILE = 7;
+const SOCK_NONBLOCK = 0x800;
+const SOCK_CLOEXEC = 0x80000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** Files that only this guard may open, to tell those who come when there is no other left. */
+const RESERVED = 8;
+
+/** Of the open files that are left, the part for probes and other plain HTTP requests: a sixteenth, and this many at least. */
+const MIN_FOR_REQUESTS = 12;
+const PART_FOR_REQUESTS = 16;
+
+/** How often it is asked whether a file is left, in milliseconds; and how often while none is. */
+const WATCH_MS = 250;
+const GUARD_MS = 20;
+
+/** How many newcomers are answered in one turn of the event loop. */
+const TOLD_A_TURN = 256;
+
+/** A part of a request: enough to know a liveness probe. */
+const REQUEST_BYTES = 4096;
+
+const ALIVE = answer("200 OK", "application/json", `{"status":"ok"}`);
+const FULL = answer(
+  "503 Service Unavailable",
+  "application/problem+json",
+  `{"type":"about:blank","status":503,"title":"Limit exceeded","detail":"The limit of open files is reached","code":"LIMIT_EXCEEDED"}`,
+);
+
+function answer(status: string, type: string, body: string): Uint8Array {
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+  return new TextEncoder().encode(head + body);
+}
+
+/**
+ * The limit of open files (`ulimit -n`): how many connections it leaves room for, and what happens once it is reached.
+ *
+ * Bun tries again and again to accept a connection for which there is no file, and has time for little else. So some files are
+ * kept back, with which newcomers are told.
+ */
+export class OpenFiles {
+  readonly #libc: Libc;
+  /** The limit that the system gives. */
+  readonly limit: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.limit = Number(this.#rlimit()[0]);
+  }
+
+  /** How many connections of subscribers there may be, beside the files that are open now and those for plain requests. */
+  get maxConnections(): number {
+    const left = this.limit - RESERVED - openFiles().length;
+    return Math.max(1, left - Math.max(MIN_FOR_REQUESTS, Math.floor(left / PART_FOR_REQUESTS)));
+  }
+
+  /**
+   * Watches over the limit from now on.
+   *
+   * @param listener the socket that accepts connections
+   * @param told called with how many were told that no file is left for them
+   */
+  guard(listener: number, told: (newcomers: number) => void): void {
+    this.#setLimit(this.limit - RESERVED);
+    const look = () => {
+      const full = isFull();
+      const newcomers = full ? this.#tellNewcomers(listener) : 0;
+      if (newcomers > 0) told(newcomers);
+      this.#timer = setTimeout(look, full ? GUARD_MS : WATCH_MS);
+    };
+    this.#timer = setTimeout(look, WATCH_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#setLimit(this.limit);
+  }
+
+  #tellNewcomers(listener: number): number {
+    const request = new Uint8Array(REQUEST_BYTES);
+    let newcomers = 0;
+    this.#setLimit(this.limit);
+    while (newcomers < TOLD_A_TURN) {
+      const fd = this.#libc.accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) break;
+      const read = Number(this.#libc.recv(fd, ptr(request), request.byteLength, MSG_DONTWAIT));
+      const head = Buffer.from(request.buffer, 0, Math.max(0, read)).toString("latin1");
+      const text = head.startsWith("GET /livez ") ? ALIVE : FULL;
+      this.#libc.send(fd, ptr(text), text.byteLength, MSG_NOSIGNAL);
+      this.#libc.close(fd);
+      newcomers++;
+    }
+    this.#setLimit(this.limit - RESERVED);
+    return newcomers;
+  }
+
+  #rlimit(): BigUint64Array {
+    const limits = new BigUint64Array(2);
+    if (this.#libc.getrlimit(RLIMIT_NOFILE, ptr(limits)) !== 0) throw new Error("the limit of open files is not told");
+    return limits;
+  }
+
+  #setLimit(files: number): void {
+    const limits = this.#rlimit();
+    limits[0] = BigInt(files);
+    if (this.#libc.setrlimit(RLIMIT_NOFILE, ptr(limits)) !== 0)
+      throw new Error("the limit of open files cannot be set");
+  }
+}
+
+/** Whether no more file can be opened. */
+function isFull(): boolean {
+  try {
+    closeSync(openSync("/dev/null", "r"));
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Fields, Logger } from "./logger.ts";
+
+/** How long, in milliseconds, one line stands for all others of its kind. */
+const INTERVAL_MS = 1000;
+
+type Kind = { held: number; fields: Fields; timer: ReturnType<typeof setTimeout> };
+
+/**
+ * Lines that clients can cause as often as they like: of each kind at most one a second.
+ *
+ * The first of a kind is logged at once. Of those that follow within a second the last is logged when the second is over, with
+ * the number of the others as `held_back`.
+ */
+export class Throttle {
+  readonly #log: Logger;
+  readonly #kinds = new Map<string, Kind>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** @param message what happened, the same words for each of a kind */
+  warn(message: string, fields: Fields): void {
+    const kind = this.#kinds.get(message);
+    if (kind === undefined) {
+      this.#log.warn(message, fields);
+      this.#start(message);
+      return;
+    }
+    kind.held++;
+    kind.fields = fields;
+  }
+
+  /** Logs what is held back, and holds back nothing more. */
+  stop(): void {
+    for (const [message, kind] of this.#kinds) {
+      clearTimeout(kind.timer);
+      this.#tell(message, kind);
+    }
+    this.#kinds.clear();
+  }
+
+  #start(message: string): void {
+    const timer = setTimeout(() => {
+      const kind = this.#kinds.get(message);
+      this.#kinds.delete(message);
+      if (kind !== undefined && this.#tell(message, kind)) this.#start(message);
+    }, INTERVAL_MS);
+    timer.unref();
+    this.#kinds.set(message, { held: 0, fields: {}, timer });
+  }
+
+  #tell(message: string, { held, fields }: Kind): boolean {
+    if (held > 0) this.#log.warn(message, held > 1 ? { ...fields, held_back: held - 1 } : fields);
+    return held > 0;
+  }
+}
