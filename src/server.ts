@@ -9,6 +9,7 @@ import { OpenFiles } from "./kernel/open-files.ts";
 import { Progress } from "./kernel/progress.ts";
 import { Sockets } from "./kernel/sockets.ts";
 import { AnswerBudget } from "./ops/answer-budget.ts";
+import { BrokerLog } from "./ops/broker-log.ts";
 import { Clock } from "./ops/clock.ts";
 import type { Logger } from "./ops/logger.ts";
 import { Metrics } from "./ops/metrics.ts";
@@ -48,6 +49,7 @@ export function startServer(config: Config, log: Logger): RunningServer {
     soon: (work) => clients.soon(work),
     makeEpoch,
     metrics,
+    observer: new BrokerLog(log, throttle),
   });
   const pump = new Pump(broker, config.flushIntervalMs, log);
   const heartbeat = new Heartbeat<Client>(config.heartbeatIntervalMs, clock, log);

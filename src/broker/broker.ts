@@ -1,12 +1,14 @@
 import { CLOSE, limitExceeded, Refusal, shuttingDown, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent, eventRoom, type Published, type Subscribed } from "../protocol/encode.ts";
+import { encodeEvent, type Published, type Subscribed } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
 import { outcomeOf, startOf, type Asked } from "./asked.ts";
+import { checkSizes, queueOf } from "./checks.ts";
 import { Connection } from "./connection.ts";
 import { Editions } from "./editions.ts";
 import { Gathering } from "./gathering.ts";
 import { HistoryMemory } from "./history-memory.ts";
-import type { BrokerMetrics, Outlet } from "./ports.ts";
+import { Orphans } from "./orphans.ts";
+import type { BrokerMetrics, BrokerObserver, Ended, Outlet } from "./ports.ts";
 import { Subscription, type Holder, type Queue, type Shared } from "./subscription.ts";
 import { Topic } from "./topic.ts";
 
@@ -33,10 +35,8 @@ export type BrokerPorts = {
   /** A short random string, for the epoch of a topic. */
   makeEpoch(): string;
   metrics: BrokerMetrics;
+  observer: BrokerObserver;
 };
-
-/** How many subscriptions of deleted topics are ended in one turn of the event loop. */
-const ENDED_A_TURN = 32;
 
 /**
  * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
@@ -59,8 +59,7 @@ export class Broker {
   readonly #gathering = new Gathering();
   readonly #editions: Editions;
   #ready: Holder[] = [];
-  /** Subscriptions of deleted topics, to be ended a few at a time. */
-  #orphans: Subscription[] = [];
+  readonly #orphans: Orphans;
   #subscriptions = 0;
   #closed = false;
 
@@ -69,7 +68,11 @@ export class Broker {
     this.#ports = ports;
     this.#editions = new Editions(ports.metrics);
     this.#memory = new HistoryMemory(limits.historyMemoryBytes);
-    this.#shared = { memory: this.#memory, metrics: ports.metrics };
+    this.#shared = { memory: this.#memory, metrics: ports.metrics, observer: ports.observer };
+    this.#orphans = new Orphans(
+      (work) => ports.soon(work),
+      (orphan) => this.#end(orphan, "topic deleted"),
+    );
   }
 
   get topics(): ReadonlyMap<string, Topic> {
@@ -122,9 +125,7 @@ export class Broker {
     this.#memory.remove(topic.log);
     topic.deleted = true;
     this.#subscriptions -= topic.subscriptions.size;
-    const first = this.#orphans.length === 0;
-    for (const subscription of topic.subscriptions.values()) this.#orphans.push(subscription);
-    if (first) this.#endOrphans();
+    this.#orphans.add(topic.subscriptions.values());
   }
 
   connect(outlet: Outlet): Connection {
@@ -133,7 +134,7 @@ export class Broker {
 
   /** Ends what the connection was subscribed to; its client is gone and is told nothing. */
   disconnect(connection: Connection): void {
-    for (const subscription of connection.subscriptions) this.#remove(subscription);
+    for (const subscription of connection.subscriptions) this.#remove(subscription, "disconnected");
     connection.clear();
   }
 
@@ -145,7 +146,7 @@ export class Broker {
   retire(connection: Holder, reason?: "shutdown"): void {
     for (const subscription of [...connection.subscriptions]) {
       const topic = subscription.feed.name;
-      this.#end(subscription);
+      this.#end(subscription, reason ?? "disconnected");
       if (reason !== undefined) connection.outlet.notice({ type: "info", msg: "topic_deleted", topic, reason });
     }
   }
@@ -157,10 +158,10 @@ export class Broker {
    * then what is published from now on.
    */
   subscribe(connection: Connection, name: string, clientId: string, asked: Asked = {}): Subscribed {
-    this.#endOrphansOf(connection);
+    this.#orphans.endThoseOf(connection);
     const topic = this.#topicInUse(name);
     const start = startOf(topic, asked);
-    const queue = this.#queueOf(topic, asked);
+    const queue = queueOf(topic, asked);
     const current = topic.subscriptions.get(clientId);
     const own = current?.holder === connection ? current : undefined;
     const subscription = own ?? this.#begin(topic, clientId, connection, queue, current);
@@ -177,7 +178,7 @@ export class Broker {
     this.#checkOpen();
     const topic = this.topic(name);
     const subscription = topic.subscriptions.get(clientId);
-    if (subscription?.holder === connection) this.#end(subscription);
+    if (subscription?.holder === connection) this.#end(subscription, "unsubscribed");
     return topic;
   }
 
@@ -195,7 +196,7 @@ export class Broker {
   ): Published {
     const topic = this.#topicInUse(name);
     const { log } = topic;
-    this.#checkSizes(topic, messages, ts);
+    checkSizes(topic, messages, ts, this.#limits.maxMessageBytes);
     const published = { topic, first: log.newest + 1, seq: log.newest + messages.length };
     accepted?.(published);
     for (const message of messages) {
@@ -235,20 +236,21 @@ export class Broker {
     const ready = this.#ready;
     this.#ready = [];
     for (const holder of ready) holder.fill();
-    if (this.#memory.over) this.#memory.trim();
+    if (this.#memory.over) this.#ports.observer.trimmed(this.#memory.trim(), this.#limits.historyMemoryBytes);
   }
 
   /** Ends a subscription that is too slow for what it asked for: it is told what it was not sent. */
   readonly #disconnect = (subscription: Subscription): void => {
     const { holder } = subscription;
     subscription.abandon();
-    this.#end(subscription);
+    this.#end(subscription, "too slow");
     this.retire(holder);
     holder.outlet.close(CLOSE.slowConsumer);
   };
 
   readonly #seeTo = (stragglers: Iterable<Subscription>): void => {
     for (const straggler of stragglers) {
+      if (straggler.outlet.blocked) straggler.noteOverflow();
       if (straggler.outlet.blocked && straggler.tooSlow) this.#disconnect(straggler);
       else if (straggler.pending) this.#enqueue(straggler);
     }
@@ -274,77 +276,32 @@ export class Broker {
       throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic: topic.name });
     }
     if (current !== undefined) {
-      this.#end(current);
+      this.#end(current, "taken over");
       current.outlet.notice({ type: "info", msg: "subscription_replaced", topic: topic.name });
     }
     const subscription = new Subscription(topic, clientId, connection, queue, this.#shared);
     topic.add(subscription);
     connection.add(subscription);
+    this.#ports.observer.subscribed(subscription);
     this.#subscriptions++;
     return subscription;
   }
 
-  #end(subscription: Subscription): void {
+  #end(subscription: Subscription, reason: Ended): void {
     subscription.holder.finish(subscription);
-    this.#remove(subscription);
+    this.#remove(subscription, reason);
   }
 
-  #remove(subscription: Subscription): void {
+  #remove(subscription: Subscription, reason: Ended): void {
     const { feed } = subscription;
+    this.#ports.observer.ended(subscription, reason);
     feed.remove(subscription);
     // Those of a deleted topic do not count any more.
     if (!feed.deleted) this.#subscriptions--;
   }
 
-  #endOrphans(): void {
-    try {
-      for (let ended = 0; ended < ENDED_A_TURN; ended++) {
-        const orphan = this.#orphans.pop();
-        if (orphan === undefined) return;
-        this.#endOrphan(orphan);
-      }
-    } finally {
-      if (this.#orphans.length > 0) this.#ports.soon(() => this.#endOrphans());
-    }
-  }
-
-  /** Ends at once those that the connection held, before anything new begins on it. */
-  #endOrphansOf(connection: Connection): void {
-    if (this.#orphans.length === 0) return;
-    for (const subscription of [...connection.subscriptions]) {
-      if (subscription.feed.deleted) this.#endOrphan(subscription);
-    }
-  }
-
-  #endOrphan(orphan: Subscription): void {
-    const { holder, outlet } = orphan;
-    if (!holder.subscriptions.includes(orphan)) return;
-    this.#end(orphan);
-    outlet.notice({ type: "info", msg: "topic_deleted", topic: orphan.feed.name });
-    if (holder.subscriptions.length === 0) outlet.close(CLOSE.topicDeleted);
-  }
-
   #checkOpen(): void {
     if (this.#closed) throw shuttingDown();
-  }
-
-  /** Nobody is sent a larger frame than a publisher may send. */
-  #checkSizes(topic: Topic, messages: readonly Message[], ts: string): void {
-    const { maxMessageBytes } = this.#limits;
-    for (const [index, message] of messages.entries()) {
-      if (eventRoom(topic.text, message) <= maxMessageBytes) continue;
-      const size = Buffer.byteLength(encodeEvent(topic.text, topic.log.newest + 1 + index, message, ts));
-      if (size <= maxMessageBytes) continue;
-      const name = messages.length === 1 ? "message" : `messages[${index}]`;
-      const problem = `${name} makes an event of ${size} bytes, and MAX_MESSAGE_BYTES is ${maxMessageBytes}`;
-      throw new Refusal("TOO_LARGE", problem, { topic: topic.name });
-    }
-  }
-
-  #queueOf(topic: Topic, { queue = topic.queueLimit, overflow = "drop_oldest" }: Asked): Queue {
-    if (queue <= topic.queueLimit) return { limit: queue, overflow };
-    const message = `'queue' is ${queue}, and MAX_SUBSCRIBER_QUEUE is ${topic.queueLimit}`;
-    throw new Refusal("LIMIT_EXCEEDED", message, { topic: topic.name });
   }
 
   #topicInUse(name: string): Topic {

@@ -62,8 +62,11 @@ export class HistoryMemory {
     this.#held -= replay.bytes;
   }
 
-  /** Brings the logs back under the bound: each is cut to one common level, the highest that suffices. */
-  trim(): void {
+  /**
+   * Brings the logs back under the bound: each is cut to one common level, the highest that suffices. Returns how many events
+   * that took.
+   */
+  trim(): number {
     const room = Math.max(0, this.#limit * (1 - SLACK) - this.#held);
     const logs = [...this.#logs].sort((a, b) => a.bytes - b.bytes);
     let left = room;
@@ -73,12 +76,14 @@ export class HistoryMemory {
       if (log.bytes > level) break;
       left -= log.bytes;
     }
+    let events = 0;
     for (const log of logs) {
       if (log.bytes <= level) continue;
       const before = log.bytes;
-      while (log.bytes > level) log.dropOldest();
+      for (; log.bytes > level; events++) log.dropOldest();
       this.#logged += log.bytes - before;
     }
+    return events;
   }
 }
 

@@ -28,6 +28,24 @@ export interface BrokerMetrics {
   dropped(events: number): void;
 }
 
+/** Why a subscription ended. */
+export type Ended = "unsubscribed" | "taken over" | "topic deleted" | "too slow" | "disconnected" | "shutdown";
+
+/** A subscription, as the log names it. */
+export type Subscriber = { readonly topic: string; readonly clientId: string; readonly outlet: Outlet };
+
+/** Told of what whoever is on call may want to know. */
+export interface BrokerObserver {
+  subscribed(subscriber: Subscriber): void;
+  ended(subscriber: Subscriber, reason: Ended): void;
+  /** Its queue is full, for the first time since it was last caught up. */
+  fellBehind(subscriber: Subscriber): void;
+  /** @param dropped what it has lost in all since it subscribed */
+  caughtUp(subscriber: Subscriber, dropped: number): void;
+  /** @param events how many went for want of memory @param limit bytes of history */
+  trimmed(events: number, limit: number): void;
+}
+
 /**
  * One client's connection, as the broker sees it. A transport fulfils it and owes this:
  *
@@ -39,6 +57,8 @@ export interface BrokerMetrics {
 export interface Outlet {
   readonly blocked: boolean;
   readonly transport: Transport;
+  /** Where the client connects from, as far as it is known. */
+  readonly address: string | undefined;
   /** When the client connected, in milliseconds since 1970 UTC. */
   readonly connectedAt: number;
   /** Calls `batch.write()` once and brings `blocked` up to date. */

@@ -1,7 +1,7 @@
 import { slowConsumer } from "../protocol/encode.ts";
 import type { Overflow } from "../protocol/frames.ts";
 import type { HeldReplay, HistoryMemory } from "./history-memory.ts";
-import type { BrokerMetrics, Outlet } from "./ports.ts";
+import type { BrokerMetrics, BrokerObserver, Outlet } from "./ports.ts";
 import type { TopicLog } from "./topic-log.ts";
 
 /** What a subscription reads: a topic, most of whose subscribers stand at the same place, the pack's. */
@@ -26,7 +26,11 @@ export type Queue = {
 };
 
 /** What all subscriptions of a broker share. */
-export type Shared = { readonly memory: HistoryMemory; readonly metrics: BrokerMetrics };
+export type Shared = {
+  readonly memory: HistoryMemory;
+  readonly metrics: BrokerMetrics;
+  readonly observer: BrokerObserver;
+};
 
 /** The connection that holds a subscription. */
 export interface Holder {
@@ -64,6 +68,8 @@ export class Subscription {
   /** The `seq` up to which everything was sent or reported, while it is not in the pack. */
   #cursor: number;
   #dropped = 0;
+  /** Whether its queue was full since it was last caught up. */
+  #behind = false;
   #replayEnd = 0;
   #dropEnd = 0;
   #held: HeldReplay | undefined;
@@ -76,6 +82,10 @@ export class Subscription {
     this.queue = queue;
     this.#shared = shared;
     this.#cursor = feed.log.newest;
+  }
+
+  get topic(): string {
+    return this.feed.name;
   }
 
   get outlet(): Outlet {
@@ -137,6 +147,13 @@ export class Subscription {
     return log.newest - from;
   }
 
+  /** To be called while its connection is blocked: tells once that its queue is full. */
+  noteOverflow(): void {
+    if (this.#behind || !this.#overflows) return;
+    this.#behind = true;
+    this.#shared.observer.fellBehind(this);
+  }
+
   /**
    * Whether, its connection being blocked, it is to be disconnected, as it asked for in place of a hole: more is queued
    * than may be, or some of it is gone already for want of memory.
@@ -175,6 +192,10 @@ export class Subscription {
       left -= text.length;
     }
     if (this.#cursor >= this.#replayEnd) this.#release();
+    if (this.#behind && this.#cursor === log.newest) {
+      this.#behind = false;
+      this.#shared.observer.caughtUp(this, this.#dropped);
+    }
     return left;
   }
 

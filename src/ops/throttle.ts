@@ -3,7 +3,9 @@ import type { Fields, Logger } from "./logger.ts";
 /** How long, in milliseconds, one line stands for all others of its kind. */
 const INTERVAL_MS = 1000;
 
-type Kind = { held: number; fields: Fields; timer: ReturnType<typeof setTimeout> };
+type Level = "info" | "warn";
+
+type Kind = { level: Level; held: number; fields: Fields; timer: ReturnType<typeof setTimeout> };
 
 /**
  * Lines that clients can cause as often as they like: of each kind at most one a second.
@@ -21,10 +23,19 @@ export class Throttle {
 
   /** @param message what happened, the same words for each of a kind */
   warn(message: string, fields: Fields): void {
+    this.#take("warn", message, fields);
+  }
+
+  /** @param message what happened, the same words for each of a kind */
+  info(message: string, fields: Fields): void {
+    this.#take("info", message, fields);
+  }
+
+  #take(level: Level, message: string, fields: Fields): void {
     const kind = this.#kinds.get(message);
     if (kind === undefined) {
-      this.#log.warn(message, fields);
-      this.#start(message);
+      this.#log[level](message, fields);
+      this.#start(level, message);
       return;
     }
     kind.held++;
@@ -40,18 +51,18 @@ export class Throttle {
     this.#kinds.clear();
   }
 
-  #start(message: string): void {
+  #start(level: Level, message: string): void {
     const timer = setTimeout(() => {
       const kind = this.#kinds.get(message);
       this.#kinds.delete(message);
-      if (kind !== undefined && this.#tell(message, kind)) this.#start(message);
+      if (kind !== undefined && this.#tell(message, kind)) this.#start(level, message);
     }, INTERVAL_MS);
     timer.unref();
-    this.#kinds.set(message, { held: 0, fields: {}, timer });
+    this.#kinds.set(message, { level, held: 0, fields: {}, timer });
   }
 
-  #tell(message: string, { held, fields }: Kind): boolean {
-    if (held > 0) this.#log.warn(message, held > 1 ? { ...fields, held_back: held - 1 } : fields);
+  #tell(message: string, { level, held, fields }: Kind): boolean {
+    if (held > 0) this.#log[level](message, held > 1 ? { ...fields, held_back: held - 1 } : fields);
     return held > 0;
   }
 }

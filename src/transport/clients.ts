@@ -269,8 +269,8 @@ const RETRY_MS = 1000;
 const RETURNS_A_MS = 5;
 
 /** Who a client is, for the log. */
-export function factsOf({ transport, remote, connection }: Client): Fields {
+export function factsOf({ transport, address, connection }: Client): Fields {
   const [subscription] = connection.subscriptions;
-  const own = subscription && { topic: subscription.feed.name, client_id: subscription.clientId };
-  return { transport, address: remote?.address, ...own };
+  const own = subscription && { topic: subscription.topic, client_id: subscription.clientId };
+  return { transport, address, ...own };
 }

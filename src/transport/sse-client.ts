@@ -36,6 +36,10 @@ export class SseClient implements Client {
   unanswered = 0;
   look: Look | undefined;
   readonly remote: Address | undefined;
+  get address(): string | undefined {
+    return this.remote?.address;
+  }
+
   readonly #clock: Clock;
   readonly #clients: Clients;
   readonly #log: Logger;

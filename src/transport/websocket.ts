@@ -8,7 +8,7 @@ import { CLOSE, Refusal } from "../protocol/codes.ts";
 import { encodePublished } from "../protocol/encode.ts";
 import { decode, type ClientFrame } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/json-text.ts";
-import type { Clients } from "./clients.ts";
+import { factsOf, type Clients } from "./clients.ts";
 import { WebSocketClient } from "./websocket-client.ts";
 
 /** What travels with a socket: the client's port, and the client from the moment it is open. */
@@ -61,14 +61,13 @@ export class WebSocketTransport {
   }
 
   #open(socket: Socket): void {
-    const { clients, clock, metrics, throttle } = this.#deps;
+    const { clients, clock, metrics } = this.#deps;
     const client = new WebSocketClient(socket, clock, clients, socket.data.port);
     try {
       clients.checkRoom();
     } catch (cause) {
       const { code, reason } = CLOSE.limitExceeded;
       this.#refuse(client, cause, undefined);
-      throttle.warn("connection refused", { address: socket.remoteAddress, cause: messageOf(cause) });
       metrics.closed(CLOSE.limitExceeded);
       // The kernel takes these two frames at once, and delivers them whatever becomes of the socket.
       socket.close(code, reason);
@@ -127,10 +126,12 @@ export class WebSocketTransport {
   }
 
   #refuse(client: WebSocketClient, cause: unknown, requestId: RawJson | undefined): void {
-    const { metrics, log } = this.#deps;
+    const { metrics, log, throttle } = this.#deps;
     metrics.refused(cause instanceof Refusal ? cause.code : "INTERNAL");
     if (cause instanceof Refusal) {
       const { code, message, topic } = cause;
+      if (code === "LIMIT_EXCEEDED")
+        throttle.warn("limit reached: a frame was refused", { ...factsOf(client), limit: message });
       client.answer({ type: "error", topic, error: { code, message } }, requestId);
       return;
     }
@@ -150,8 +151,4 @@ export class WebSocketTransport {
     const { client } = socket.data;
     client?.gone(`${code}${reason === "" ? "" : ` ${reason}`}`);
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

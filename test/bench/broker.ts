@@ -11,6 +11,7 @@ class Sink implements Outlet {
   static taken = 0;
   readonly transport = "websocket";
   readonly connectedAt = 0;
+  readonly address = undefined;
   blocked = false;
   batch(batch: Batch): void {
     batch.write();

@@ -6,6 +6,7 @@ import type { Notice } from "../../src/protocol/encode.ts";
 export class FakeOutlet implements Outlet {
   readonly transport = "websocket";
   readonly connectedAt = 0;
+  readonly address = undefined;
   room = Number.POSITIVE_INFINITY;
   /** Throws, whatever is sent. */
   faulty = false;

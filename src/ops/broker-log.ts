@@ -1,0 +1,38 @@
+import type { BrokerObserver, Ended, Subscriber } from "../broker/ports.ts";
+import type { Logger } from "./logger.ts";
+import type { Throttle } from "./throttle.ts";
+
+/** Tells whoever reads the log of what happens to subscribers. */
+export class BrokerLog implements BrokerObserver {
+  readonly #log: Logger;
+  readonly #throttle: Throttle;
+
+  constructor(log: Logger, throttle: Throttle) {
+    this.#log = log;
+    this.#throttle = throttle;
+  }
+
+  subscribed(subscriber: Subscriber): void {
+    this.#log.debug("subscribed", facts(subscriber));
+  }
+
+  ended(subscriber: Subscriber, reason: Ended): void {
+    this.#log.debug("subscription ended", { ...facts(subscriber), reason });
+  }
+
+  fellBehind(subscriber: Subscriber): void {
+    this.#throttle.warn("a subscriber is too slow: its oldest events are dropped", facts(subscriber));
+  }
+
+  caughtUp(subscriber: Subscriber, dropped: number): void {
+    this.#throttle.info("a subscriber that was too slow has caught up", { ...facts(subscriber), dropped });
+  }
+
+  trimmed(events: number, limit: number): void {
+    this.#throttle.warn("history was trimmed: HISTORY_MEMORY_BYTES is reached", { events, limit });
+  }
+}
+
+function facts({ topic, clientId, outlet: { transport, address } }: Subscriber) {
+  return { topic, client_id: clientId, transport, address };
+}
