@@ -53,10 +53,10 @@ export class Connection implements Holder, Batch {
 
   /** To be called when the outlet is blocked no more: what fell out of the queues is settled, the rest sent. */
   drained(): void {
-    for (const subscription of [...this.subscriptions]) {
-      if (!subscription.pending) continue;
+    const pending = this.subscriptions.filter((subscription) => subscription.pending);
+    for (const subscription of pending) subscription.settle();
+    for (const subscription of pending) {
       if (subscription.tooSlow) this.#tooSlow(subscription);
-      subscription.settle();
       if (subscription.pending) this.enqueue(subscription);
     }
     this.fill();

@@ -11,7 +11,7 @@ export function startTestServer(env: Record<string, string> = {}): TestServer {
     if (!settings.some(({ variable }) => variable === name)) throw new Error(`There is no setting ${name}`);
   }
   const lines: string[] = [];
-  const config = readConfig({}, { HOST: "127.0.0.1", PORT: "0", SHUTDOWN_GRACE_MS: "0", LOG_LEVEL: "warn", ...env });
+  const config = readConfig({}, { HOST: "127.0.0.1", PORT: "0", SHUTDOWN_GRACE_MS: "0", LOG_LEVEL: "error", ...env });
   const log = new Logger(config.logLevel, "text", (line) => void lines.push(line));
   const server = startServer(config, log);
   const wsUrl = `${server.url.replace("http", "ws")}/ws`;
