@@ -53,7 +53,7 @@ export class WebSocketPublisher {
     this.#wire = Wire.webSocket(task.port, {
       opened: () => this.#opened.resolve(),
       frame: (frame) => this.#answered(frame),
-      over: (code) => this.#end(code),
+      over: (end) => this.#end(end?.code),
       failed: (cause) => void task.answers.faults.push(`a publisher over WebSocket: ${cause}`),
     });
   }

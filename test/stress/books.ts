@@ -6,6 +6,8 @@ import { Truth } from "./truth.ts";
 export type Tally = {
   cuts: number;
   stalls: number;
+  "long stalls": number;
+  "slow uploads": number;
   ghosts: number;
   takeovers: number;
   deletions: number;
@@ -20,6 +22,8 @@ export class Books {
   readonly tally: Tally = {
     cuts: 0,
     stalls: 0,
+    "long stalls": 0,
+    "slow uploads": 0,
     ghosts: 0,
     takeovers: 0,
     deletions: 0,
@@ -33,6 +37,7 @@ export class Books {
   readonly #joinedUnheard = new Map<string, number>();
   readonly #replaced: { who: string; topic: string; clientId: string; epoch: string; seq: number }[] = [];
   #failure: Error | undefined;
+  readonly #failed = Promise.withResolvers<void>();
   #running = true;
 
   constructor(terms: Terms) {
@@ -51,6 +56,12 @@ export class Books {
   fail(cause: unknown): void {
     this.#failure ??= cause instanceof Error ? cause : new Error(String(cause));
     this.#running = false;
+    this.#failed.resolve();
+  }
+
+  /** Resolves at the first failure. */
+  get failed(): Promise<void> {
+    return this.#failed.promise;
   }
 
   throwIfFailed(): void {

@@ -8,6 +8,9 @@ import { Wire } from "./wire.ts";
 export type Stage = { name: string; bytes: readonly [number, number]; most: number };
 
 const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
+/** Into how many pieces a slow upload is cut, and the longest pause after each. */
+const UPLOAD_PIECES = 8;
+const UPLOAD_PAUSE_MS = 300;
 const FILLER = "x".repeat(1 << 20);
 
 /** One who publishes in every way there is, and has the truth know what became of it. */
@@ -41,8 +44,9 @@ export class Publisher {
     while (this.#books.running) {
       const stage = this.#random.pick(this.#stages);
       const count = 1 + this.#random.int(stage.most);
-      const way = this.#random.int(10);
-      if (way < 3) await this.#singly(stage, count);
+      const way = this.#random.int(11);
+      if (way === 10) await this.#slowly(stage);
+      else if (way < 3) await this.#singly(stage, count);
       else if (way < 5) await this.#asBatch(stage, count);
       else if (way < 7) await this.#unacknowledged(stage, count);
       else if (way < 8) await this.#overHttp(stage, 1);
@@ -60,8 +64,8 @@ export class Publisher {
     const wire = Wire.webSocket(this.#server.port, {
       opened: () => resolve(),
       frame: (frame) => this.#answered(frame),
-      over: (code) => {
-        const problem = new Error(`A publisher's connection was closed: ${code}`);
+      over: (end) => {
+        const problem = new Error(`A publisher's connection was closed: ${end?.code}`);
         this.#books.fail(problem);
         reject(problem);
       },
@@ -103,6 +107,18 @@ export class Publisher {
     }
   }
 
+  /** One frame in pieces, with pauses in which it cannot answer a heartbeat. */
+  async #slowly(stage: Stage): Promise<void> {
+    this.#books.tally["slow uploads"]++;
+    const publications = this.#next(1);
+    const messages = publications.map((publication) => this.#message(stage, publication));
+    const pause = () => idle(this.#random, UPLOAD_PAUSE_MS);
+    const { id, answer } = this.#expect();
+    const frame = { type: "publish", topic: stage.name, messages, request_id: id };
+    await this.#wire?.sendSlowly(frame, UPLOAD_PIECES, pause);
+    this.#settle(stage, publications, await answer);
+  }
+
   async #overHttp(stage: Stage, count: number): Promise<void> {
     const publications = this.#next(count);
     const messages = publications.map((publication) => ({ payload: this.#payload(stage, publication) }));
@@ -133,10 +149,15 @@ export class Publisher {
   }
 
   #request(frame: object): { id: number; answer: Promise<Frame> } {
+    const expected = this.#expect();
+    this.#wire?.send({ ...frame, request_id: expected.id });
+    return expected;
+  }
+
+  #expect(): { id: number; answer: Promise<Frame> } {
     const id = ++this.#requests;
     const { promise, resolve } = Promise.withResolvers<Frame>();
     this.#pending.set(id, resolve);
-    this.#wire?.send({ ...frame, request_id: id });
     return { id, answer: promise };
   }
 

@@ -54,7 +54,7 @@ async function readLog(stdout: ReadableStream<Uint8Array>, faults: string[], lis
     for (const line of lines) {
       const { level, port } = logLine.parse(JSON.parse(line));
       if (port !== undefined) listens(port);
-      if (level !== "info") faults.push(line);
+      if (level === "error") faults.push(line);
     }
   }
 }

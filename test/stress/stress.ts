@@ -65,7 +65,9 @@ class Stress {
     const all = [...this.#publishers, ...this.#subscribers].map((one) => one.live());
     all.push(this.#replaceTopics(), this.#readHistory());
     try {
-      await Promise.all(all.map((life) => life.catch((cause: unknown) => this.#books.fail(cause))));
+      const lives = Promise.all(all.map((life) => life.catch((cause: unknown) => this.#books.fail(cause))));
+      // One that waits for an answer may wait for ever once something has gone wrong.
+      await Promise.race([lives, this.#books.failed]);
       this.#books.throwIfFailed();
       return await this.#settle();
     } finally {

@@ -2,10 +2,12 @@ import type { Random } from "../support/random.ts";
 import { idle, type Books } from "./books.ts";
 import type { Frame } from "./frames.ts";
 import type { Seat } from "./seat.ts";
-import type { Listener, Wire } from "./wire.ts";
+import type { End, Listener, Wire } from "./wire.ts";
 
-/** The longest that one reads nothing. */
+/** The longest that most read nothing, */
 const STALL_MS = 800;
+/** and how long a few do: past the time after which Bun itself drops a socket that it has closed. */
+const LONG_STALL_MS = 5500;
 
 /** The most bytes that still come before a cut. */
 const CUT_BYTES = 400_000;
@@ -66,10 +68,10 @@ export abstract class Subscriber {
       frame: (frame, id) => {
         if (this.wire === wire) this.#guarded(() => this.frame(frame, id));
       },
-      over: (code) => {
+      over: (end) => {
         if (this.wire !== wire) return;
         this.books.tally["closed by server"]++;
-        this.#guarded(() => this.#over(code));
+        this.#guarded(() => this.#over(end));
       },
       failed: (cause) => this.books.fail(cause),
     });
@@ -100,8 +102,16 @@ export abstract class Subscriber {
   async #stall(wire: Wire): Promise<void> {
     this.books.tally.stalls++;
     wire.stall();
-    await idle(this.random, STALL_MS);
+    if (this.random.chance(0.02)) await this.#stallLong(wire);
+    else await idle(this.random, STALL_MS);
     wire.read();
+  }
+
+  /** Nothing that happens to it meanwhile may be missing once it reads again, its own end among it. */
+  async #stallLong(wire: Wire): Promise<void> {
+    this.books.tally["long stalls"]++;
+    wire.cutAfter(Number.POSITIVE_INFINITY, () => {});
+    await Bun.sleep(LONG_STALL_MS);
   }
 
   /** Comes back while the server still takes the old connection for alive. */
@@ -114,10 +124,11 @@ export abstract class Subscriber {
     this.#ghosts = [wire];
   }
 
-  #over(code: number | undefined): void {
-    const told = this.seats.some(({ live }) => live) && code === 4404;
+  #over(end: End | undefined): void {
+    const told = this.seats.some(({ live }) => live) && end?.code === 4404;
     this.wire = undefined;
     this.#ended();
+    if (end === undefined) throw new Error(`${this.constructor.name} was disconnected without a word`);
     if (told) throw new Error(`${this.constructor.name} was closed for a deletion while it held a subscription`);
   }
 

@@ -11,11 +11,14 @@ export interface Listener {
   opened(status: number): void;
   /** @param id the last event's that had one, where it is a stream */
   frame(frame: Frame, id: string | undefined): void;
-  /** It is over, and was not cut from this side. A WebSocket may have been closed with a code. */
-  over(code: number | undefined): void;
+  /** It is over, and was not cut from this side. Undefined where the server has not said that this is the end. */
+  over(end: End | undefined): void;
   /** Something came that cannot be. */
   failed(cause: unknown): void;
 }
+
+/** How the server has said that this is the end: a WebSocket's with a code. */
+export type End = { code: number | undefined };
 
 /** What makes frames of the bytes of one transport. */
 interface Reader {
@@ -23,7 +26,7 @@ interface Reader {
   /** The status of the answer; 0 before it is there. */
   readonly status: number;
   /** Whether the server has said that this is the end, and with what code. */
-  readonly end: { code: number | undefined } | undefined;
+  readonly end: End | undefined;
 }
 
 type Take = (frame: Frame, id?: string) => void;
@@ -34,6 +37,8 @@ export class Wire {
   readonly #listener: Listener;
   readonly #reader: Reader;
   #open = false;
+  #midFrame = false;
+  readonly #held: Buffer[] = [];
   #over = false;
   #bytesLeft = Number.POSITIVE_INFINITY;
   #wasCut = () => {};
@@ -87,11 +92,28 @@ export class Wire {
     });
   }
 
+  /** Sends a frame a piece at a time, `pause` after each. */
+  async sendSlowly(frame: object, pieces: number, pause: () => Promise<void>): Promise<void> {
+    const bytes = encodeClientFrame(JSON.stringify(frame));
+    const size = Math.ceil(bytes.length / pieces);
+    this.#midFrame = true;
+    for (let at = 0; at < bytes.length; at += size) {
+      this.#socket.write(bytes.subarray(at, at + size));
+      await pause();
+    }
+    this.#midFrame = false;
+    for (const held of this.#held.splice(0)) this.#socket.write(held);
+  }
+
   send(frame: object): void {
     this.#socket.write(encodeClientFrame(JSON.stringify(frame)));
   }
 
-  readonly raw = (bytes: Buffer): void => void this.#socket.write(bytes);
+  /** Sends the bytes of a control frame, which has to wait for the end of a frame that is being sent. */
+  readonly raw = (bytes: Buffer): void => {
+    if (this.#midFrame) this.#held.push(bytes);
+    else this.#socket.write(bytes);
+  };
 
   /** Reads nothing more, until `read`. */
   stall(): void {
@@ -128,7 +150,7 @@ export class Wire {
     const { end } = this.#reader;
     this.#bytesLeft -= bytes.length;
     if (end !== undefined) {
-      this.#end(end.code);
+      this.#end(end);
       this.#socket.destroy();
     } else if (this.#bytesLeft <= 0) {
       this.cut();
@@ -136,10 +158,10 @@ export class Wire {
     }
   }
 
-  #end(code: number | undefined): void {
+  #end(end: End | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    this.#listener.over(code);
+    this.#listener.over(end);
   }
 }
 
