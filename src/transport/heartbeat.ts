@@ -61,19 +61,23 @@ export class Heartbeat<P extends Patient> {
 
   start(server: Pick<Server<unknown>, "publish">, ports: HeartbeatPorts<P>): void {
     if (!this.enabled) return;
-    const { size } = ports.patients;
-    const slices = Math.max(1, Math.min(Math.ceil(size / SLICE), Math.floor(this.#intervalMs / MIN_DELAY_MS)));
     this.#timer = setTimeout(
       () => {
         try {
-          this.#beat(server, ports, this.#next(ports.patients, Math.ceil(ports.patients.size / slices)));
+          const { patients } = ports;
+          this.#beat(server, ports, this.#next(patients, Math.ceil(patients.size / this.#slices(patients.size))));
         } catch (cause) {
           this.#log.error("fault in the heartbeat", { cause });
         }
         this.start(server, ports);
       },
-      Math.round(this.#intervalMs / slices),
+      Math.round(this.#intervalMs / this.#slices(ports.patients.size)),
     );
+  }
+
+  /** Into how many slices a round is cut that goes to so many. */
+  #slices(size: number): number {
+    return Math.max(1, Math.min(Math.ceil(size / SLICE), Math.floor(this.#intervalMs / MIN_DELAY_MS)));
   }
 
   stop(): void {
