@@ -30,21 +30,25 @@ export class LargeAnswers {
   }
 
   /**
-   * Answers with `text`, which its reader may take slowly, as long as it takes some.
+   * Refuses what there is no room for, before anything is made for it.
    *
+   * @param about how large the answer will be, in bytes
    * @throws {Refusal} where too much waits already
    */
+  checkRoom(server: Watched, about: number): void {
+    const budget = this.#budget;
+    if (!budget.hasRoom(about)) this.#sweep(server);
+    if (this.#waiting.size === 0 || budget.hasRoom(about)) return;
+    const detail = `UNREAD_ANSWER_BYTES is ${budget.limit}: so much waits to be read already; try again`;
+    throw new Refusal("LIMIT_EXCEEDED", detail);
+  }
+
+  /** Answers with `text`, which its reader may take slowly, as long as it takes some. */
   answer(request: Request, server: Watched, text: string, headers: Record<string, string>): Response {
     const body = Buffer.from(text);
     const bytes = body.byteLength + OVERHEAD_BYTES;
-    const budget = this.#budget;
-    if (!budget.hasRoom(bytes)) this.#sweep(server);
-    if (this.#waiting.size > 0 && !budget.hasRoom(bytes)) {
-      const detail = `UNREAD_ANSWER_BYTES is ${budget.limit}: so much waits to be read already; try again`;
-      throw new Refusal("LIMIT_EXCEEDED", detail);
-    }
     this.#waiting.set(request, bytes);
-    budget.take(bytes);
+    this.#budget.take(bytes);
     server.timeout(request, PATIENCE_SECONDS);
     return new Response(body, { headers });
   }

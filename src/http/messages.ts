@@ -37,7 +37,8 @@ export function readHistory({ broker, answers }: Pick<Deps, "broker" | "answers"
       throw new Refusal("TOPIC_NOT_FOUND", message, { topic: topic.name, status: 410 });
     }
     const headers = { "content-type": "application/json;charset=utf-8" };
-    const page = pageOf(topic, query, Math.min(HISTORY_PAGE_BYTES, answers.largest));
+    const { size, ...page } = pageOf(topic, query, Math.min(HISTORY_PAGE_BYTES, answers.largest));
+    answers.checkRoom(server, size);
     return answers.answer(request, server, encodeHistory({ topic, ...page }), headers);
   };
 }
@@ -57,5 +58,5 @@ function pageOf(
     events.push(event);
     size += event.length;
   }
-  return { oldest: historyStart + 1, newest: log.newest, events, more: seq <= last };
+  return { oldest: historyStart + 1, newest: log.newest, events, more: seq <= last, size };
 }
