@@ -5,8 +5,16 @@ import { Refusal } from "../protocol/codes.ts";
 /** What of Bun's server an answer needs that may be read slowly. */
 export type Watched = Pick<Server<unknown>, "timeout" | "requestIP">;
 
-/** How long, in seconds, a reader of a large answer may take nothing. */
+/**
+ * How long, in seconds, a reader of a large answer may take nothing. Behind a full send buffer it shows only now and then that it
+ * takes something.
+ */
 const PATIENCE_SECONDS = 60;
+
+/** Has the reader of an answer that may be large given time. */
+export function readSlowly(request: Request, server: Pick<Watched, "timeout">): void {
+  server.timeout(request, PATIENCE_SECONDS);
+}
 
 /** The least that is counted for an answer that waits, in bytes. */
 const OVERHEAD_BYTES = 1024;
@@ -49,7 +57,7 @@ export class LargeAnswers {
     const bytes = body.byteLength + OVERHEAD_BYTES;
     this.#waiting.set(request, bytes);
     this.#budget.take(bytes);
-    server.timeout(request, PATIENCE_SECONDS);
+    readSlowly(request, server);
     return new Response(body, { headers });
   }
 

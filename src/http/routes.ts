@@ -7,11 +7,11 @@ import type { Clients } from "../transport/clients.ts";
 import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { openEvents } from "./events.ts";
-import type { LargeAnswers } from "./large-answers.ts";
+import { readSlowly, type LargeAnswers } from "./large-answers.ts";
 import { health, livez, readyz } from "./health.ts";
 import { publishMessages, readHistory } from "./messages.ts";
 import { showMetrics } from "./metrics.ts";
-import { guarded, refuse, route, type Methods, type RouteDeps } from "./route.ts";
+import { guarded, refuse, route, type Handler, type Methods, type RouteDeps } from "./route.ts";
 import { pathOf } from "./topic-path.ts";
 import { createTopic, deleteTopic, listTopics, showTopic, stats } from "./topics.ts";
 
@@ -31,14 +31,21 @@ type BunServer = Server<SocketData>;
 export function routes(deps: HttpDeps) {
   const on = (methods: Methods<BunServer>) => route(deps, methods);
   const always = (methods: Methods<BunServer>) => route(deps, methods, true);
+  /** For answers that grow with the number of topics or subscribers. */
+  const large =
+    (handler: Handler<BunServer>): Handler<BunServer> =>
+    (request, server) => {
+      readSlowly(request, server);
+      return handler(request, server);
+    };
   return {
     "/ws": on({ GET: upgrade(deps) }),
-    "/topics": on({ GET: listTopics(deps), POST: createTopic(deps) }),
-    "/topics/:name": on({ GET: showTopic(deps), DELETE: deleteTopic(deps) }),
+    "/topics": on({ GET: large(listTopics(deps)), POST: createTopic(deps) }),
+    "/topics/:name": on({ GET: large(showTopic(deps)), DELETE: deleteTopic(deps) }),
     "/topics/:name/messages": on({ GET: readHistory(deps), POST: publishMessages(deps) }),
     "/topics/:name/events": always({ GET: openEvents(deps) }),
     "/health": always({ GET: health(deps) }),
-    "/stats": always({ GET: stats(deps) }),
+    "/stats": always({ GET: large(stats(deps)) }),
     "/metrics": always({ GET: showMetrics(deps) }),
     "/livez": always({ GET: livez }),
     "/readyz": always({ GET: readyz(deps) }),
