@@ -67,7 +67,7 @@ export class WebSocketTransport {
       clients.checkRoom();
     } catch (cause) {
       const { code, reason } = CLOSE.limitExceeded;
-      this.#refuse(client, cause, undefined);
+      this.#refuse(client, cause, undefined, "a connection");
       metrics.closed(CLOSE.limitExceeded);
       // The kernel takes these two frames at once, and delivers them whatever becomes of the socket.
       socket.close(code, reason);
@@ -125,13 +125,13 @@ export class WebSocketTransport {
     }
   }
 
-  #refuse(client: WebSocketClient, cause: unknown, requestId: RawJson | undefined): void {
+  #refuse(client: WebSocketClient, cause: unknown, requestId: RawJson | undefined, what = "a frame"): void {
     const { metrics, log, throttle } = this.#deps;
     metrics.refused(cause instanceof Refusal ? cause.code : "INTERNAL");
     if (cause instanceof Refusal) {
       const { code, message, topic } = cause;
       if (code === "LIMIT_EXCEEDED")
-        throttle.warn("limit reached: a frame was refused", { ...factsOf(client), limit: message });
+        throttle.warn(`limit reached: ${what} was refused`, { ...factsOf(client), limit: message });
       client.answer({ type: "error", topic, error: { code, message } }, requestId);
       return;
     }
