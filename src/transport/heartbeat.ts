@@ -127,7 +127,7 @@ export class Heartbeat<P extends Patient> {
     }
     const seen = patient.look !== undefined;
     if (progress?.moved(patient) === true) {
-      patient.unanswered = 1;
+      patient.unanswered = 0;
       return false;
     }
     return patient.unanswered >= (seen || progress === undefined ? MISSES : MISSES_UNSEEN);
