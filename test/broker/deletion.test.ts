@@ -118,13 +118,25 @@ test("one that subscribes anew under its id while it waits is told of the end fi
   expect(broker.subscriptions).toBe(2);
 });
 
-test("one that held nothing else and subscribes anew while it waits is closed by the end of the old one", () => {
-  const { waiting, broker } = deleteTopicOfHundred();
-  const [back] = waiting();
+test("one that held nothing else and subscribes anew while it waits stays connected", () => {
+  const { waiting, broker, turnsLeft, publish } = deleteTopicOfHundred();
+  const [back, ...others] = waiting();
   if (back === undefined) throw new Error();
   broker.subscribe(back.connection, "t", back.clientId);
-  // What a transport does with it is to end the connection, whose frames it hears no more.
-  expect(back.outlet.closed).toBe(CLOSE.topicDeleted);
+  turnsLeft();
+  publish("t");
+  expect([back.outlet.story, back.outlet.closed]).toEqual([["1", "topic_deleted", "1"], undefined]);
+  expect(others.map(({ outlet }) => outlet.closed)).toEqual(others.map(() => CLOSE.topicDeleted));
+  expect(broker.subscriptions).toBe(1);
+});
+
+test("one that asks for what it cannot have while it waits is told of the end, and stays connected", () => {
+  const { waiting, broker, turnsLeft } = deleteTopicOfHundred();
+  const [back] = waiting();
+  if (back === undefined) throw new Error();
+  expect(() => broker.subscribe(back.connection, "t", back.clientId, { queue: 1000 })).toThrow("'queue' is 1000");
+  turnsLeft();
+  expect([back.outlet.story, back.outlet.closed, broker.subscriptions]).toEqual([["1", "topic_deleted"], undefined, 0]);
 });
 
 test("one that holds other subscriptions keeps them, and its connection", () => {
