@@ -137,6 +137,16 @@ describe("a round", () => {
     expect(late.heard).toBe(1);
   });
 
+  test("that was to be for nobody is spread over the many that came before it began", () => {
+    const { slices, add, round, patients } = setUp(0);
+    for (let i = 0; i < 80; i++) add();
+    jest.advanceTimersByTime(INTERVAL_MS);
+    expect(slices).toEqual([8]);
+    round();
+    expect(Math.max(...slices)).toBe(8);
+    expect([...patients].map(({ heard }) => heard > 0)).toEqual(Array(80).fill(true));
+  });
+
   test("goes on after a fault, which is logged", () => {
     const { patients, lines, round } = setUp(16);
     const [faulty] = patients;
