@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from "bun:test";
-import { Broker } from "../../src/broker/broker.ts";
+import { Broker, type BrokerPorts } from "../../src/broker/broker.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
@@ -12,11 +12,11 @@ import { FakeSockets } from "../support/progress.ts";
 
 const GRACE_MS = 30_000;
 
-function setUp(own: Partial<ClientsDeps> = {}) {
+function setUp(own: Partial<ClientsDeps> = {}, ports: Partial<BrokerPorts> = {}) {
   const lines: string[] = [];
   const log = new Logger("debug", "text", (line) => void lines.push(line));
   const metrics = new Metrics();
-  const broker = new Broker(LIMITS, brokerPorts({ metrics }));
+  const broker = new Broker(LIMITS, brokerPorts({ metrics, ...ports }));
   const clients = makeClients({ broker, metrics, log, closeGraceMs: GRACE_MS, ...own });
   /** One who is to be closed, and has not read everything. */
   const closing = (unsentBytes = 0) => {
@@ -173,4 +173,17 @@ test("a shutdown cuts off those that were to be closed before it when its own gr
   await clients.stop(1);
   expect([before.end, clients.ended]).toEqual(["finished", { told: 0, cutOff: 1 }]);
   expect(reasons()).toEqual([expect.stringContaining("SHUTDOWN_GRACE_MS is over")]);
+});
+
+test("one who subscribes anew while its deleted topic is ended bit by bit leaves no subscription when it hangs up", () => {
+  const { clients, broker } = setUp({}, { soon: () => {} });
+  const all = Array.from({ length: 100 }, () => new FakeClient(clients));
+  for (const [index, client] of all.entries()) broker.subscribe(client.connection, "t", `client ${index}`);
+  broker.deleteTopic("t");
+  const [back] = all.filter(({ closed }) => closed === undefined);
+  if (back === undefined) throw new Error();
+  broker.subscribe(back.connection, "t", "back");
+  expect([back.closed, broker.subscriptions]).toEqual([undefined, 1]);
+  clients.gone(back, "hung up");
+  expect([broker.subscriptions, broker.topic("t").subscriptions.size]).toEqual([0, 0]);
 });
