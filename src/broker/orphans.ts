@@ -29,7 +29,7 @@ export class Orphans {
     if (idle) this.#endSome();
   }
 
-  /** Ends at once those that the connection holds, before anything new begins on it. */
+  /** Ends at once those that the connection holds, before anything new begins on it: it is not closed for want of them. */
   endThoseOf(connection: Holder): void {
     if (this.#left.length === 0) return;
     for (const subscription of [...connection.subscriptions]) if (subscription.feed.deleted) this.#endOne(subscription);
@@ -40,7 +40,10 @@ export class Orphans {
       for (let ended = 0; ended < ENDED_A_TURN; ended++) {
         const orphan = this.#left.pop();
         if (orphan === undefined) return;
+        const { holder, outlet } = orphan;
+        if (!holder.subscriptions.includes(orphan)) continue;
         this.#endOne(orphan);
+        if (holder.subscriptions.length === 0) outlet.close(CLOSE.topicDeleted);
       }
     } finally {
       if (this.#left.length > 0) this.#soon(() => this.#endSome());
@@ -48,10 +51,7 @@ export class Orphans {
   }
 
   #endOne(orphan: Subscription): void {
-    const { holder, outlet } = orphan;
-    if (!holder.subscriptions.includes(orphan)) return;
     this.#end(orphan);
-    outlet.notice({ type: "info", msg: "topic_deleted", topic: orphan.feed.name });
-    if (holder.subscriptions.length === 0) outlet.close(CLOSE.topicDeleted);
+    orphan.outlet.notice({ type: "info", msg: "topic_deleted", topic: orphan.feed.name });
   }
 }

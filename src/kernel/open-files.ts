@@ -50,6 +50,8 @@ export class OpenFiles {
   /** The limit that the system gives. */
   readonly limit: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Newcomers that had not asked for anything yet, who are told next time. */
+  readonly #silent: number[] = [];
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -71,6 +73,7 @@ export class OpenFiles {
   guard(listener: number, told: (newcomers: number) => void): void {
     this.#setLimit(this.limit - RESERVED);
     const look = () => {
+      this.#tellSilent();
       const full = isFull();
       const newcomers = full ? this.#tellNewcomers(listener) : 0;
       if (newcomers > 0) told(newcomers);
@@ -81,25 +84,40 @@ export class OpenFiles {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#tellSilent();
     this.#setLimit(this.limit);
   }
 
   #tellNewcomers(listener: number): number {
-    const request = new Uint8Array(REQUEST_BYTES);
     let newcomers = 0;
     this.#setLimit(this.limit);
     while (newcomers < TOLD_A_TURN) {
       const fd = this.#libc.accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) break;
-      const read = Number(this.#libc.recv(fd, ptr(request), request.byteLength, MSG_DONTWAIT));
-      const head = Buffer.from(request.buffer, 0, Math.max(0, read)).toString("latin1");
-      const text = head.startsWith("GET /livez ") ? ALIVE : FULL;
-      this.#libc.send(fd, ptr(text), text.byteLength, MSG_NOSIGNAL);
-      this.#libc.close(fd);
+      const head = this.#read(fd);
+      // To close on one whose request is still on its way would reset its connection, and lose it the answer.
+      if (head === "") this.#silent.push(fd);
+      else this.#tell(fd, head);
       newcomers++;
     }
     this.#setLimit(this.limit - RESERVED);
     return newcomers;
+  }
+
+  #tellSilent(): void {
+    for (const fd of this.#silent.splice(0)) this.#tell(fd, this.#read(fd));
+  }
+
+  #read(fd: number): string {
+    const request = new Uint8Array(REQUEST_BYTES);
+    const read = Number(this.#libc.recv(fd, ptr(request), request.byteLength, MSG_DONTWAIT));
+    return Buffer.from(request.buffer, 0, Math.max(0, read)).toString("latin1");
+  }
+
+  #tell(fd: number, head: string): void {
+    const text = head.startsWith("GET /livez ") ? ALIVE : FULL;
+    this.#libc.send(fd, ptr(text), text.byteLength, MSG_NOSIGNAL);
+    this.#libc.close(fd);
   }
 
   #rlimit(): BigUint64Array {

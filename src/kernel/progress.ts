@@ -12,15 +12,18 @@ export interface Watched {
   look: Look | undefined;
 }
 
+/** What of the sockets it asks. */
+type Asked = Pick<Sockets, "find" | "transfer">;
+
 /**
  * Tells a slow peer from a dead one where it answers nothing: one that takes bytes off its backlog, or is in the middle of
  * sending something long, cannot answer, and is alive.
  */
 export class Progress {
-  readonly #sockets: Sockets;
+  readonly #sockets: Asked;
   #searchedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(sockets: Sockets) {
+  constructor(sockets: Asked) {
     this.#sockets = sockets;
   }
 

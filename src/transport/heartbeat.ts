@@ -48,6 +48,8 @@ export class Heartbeat<P extends Patient> {
   readonly #log: Logger;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #round: Iterator<P> | undefined;
+  /** What the last slice left to the next, in parts of a patient. */
+  #carried = 0;
 
   constructor(intervalMs: number, clock: Clock, log: Logger) {
     this.#intervalMs = intervalMs;
@@ -64,8 +66,7 @@ export class Heartbeat<P extends Patient> {
     this.#timer = setTimeout(
       () => {
         try {
-          const { patients } = ports;
-          this.#beat(server, ports, this.#next(patients, Math.ceil(patients.size / this.#slices(patients.size))));
+          this.#beat(server, ports, this.#next(ports.patients, this.#share(ports.patients.size)));
         } catch (cause) {
           this.#log.error("fault in the heartbeat", { cause });
         }
@@ -82,6 +83,14 @@ export class Heartbeat<P extends Patient> {
 
   stop(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** How many of `size` the next slice takes, so that those of a round together take each once. */
+  #share(size: number): number {
+    const slices = this.#slices(size);
+    const due = this.#carried + size;
+    this.#carried = due % slices;
+    return Math.floor(due / slices);
   }
 
   /** The next `count` patients, each once, going round and round. */
@@ -127,7 +136,7 @@ export class Heartbeat<P extends Patient> {
     }
     const seen = patient.look !== undefined;
     if (progress?.moved(patient) === true) {
-      patient.unanswered = 1;
+      patient.unanswered = 0;
       return false;
     }
     return patient.unanswered >= (seen || progress === undefined ? MISSES : MISSES_UNSEEN);

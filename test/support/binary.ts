@@ -36,6 +36,8 @@ export type Started = {
   readonly port: number;
   readonly url: string;
   readonly wsUrl: string;
+  /** What it logged together with its first line: what comes later is in `process.stdout`. */
+  readonly logged: string;
 } & AsyncDisposable;
 
 /**
@@ -55,12 +57,14 @@ export async function startBinary(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const { port } = startLine.parse(JSON.parse(await firstLine(process.stdout)));
+  const [first, logged] = await firstLine(process.stdout);
+  const { port } = startLine.parse(JSON.parse(first));
   return {
     process,
     port,
     url: `http://127.0.0.1:${port}`,
     wsUrl: `ws://127.0.0.1:${port}/ws`,
+    logged,
     [Symbol.asyncDispose]: async () => {
       process.kill("SIGKILL");
       await process.exited;
@@ -68,7 +72,8 @@ export async function startBinary(
   };
 }
 
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+/** The first line, and what was read after it. */
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<[line: string, rest: string]> {
   const decoder = new TextDecoder();
   const reader = stream.getReader();
   let text = "";
@@ -78,7 +83,8 @@ async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
     text += decoder.decode(value, { stream: true });
   }
   reader.releaseLock();
-  return text.slice(0, text.indexOf("\n"));
+  const end = text.indexOf("\n");
+  return [text.slice(0, end), text.slice(end + 1)];
 }
 
 /** Runs the executable to its end. */

@@ -2,11 +2,9 @@ import { expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
-import { CLOSE, type Close } from "../../src/protocol/codes.ts";
-import type { Client, Clients } from "../../src/transport/clients.ts";
-import { makeClients } from "../support/clients.ts";
+import { CLOSE } from "../../src/protocol/codes.ts";
+import { FakeClient, makeClients } from "../support/clients.ts";
 import { LIMITS } from "../support/limits.ts";
-import { FakeOutlet } from "../support/outlet.ts";
 import { brokerPorts } from "../support/broker-ports.ts";
 
 const LONG = 3_600_000;
@@ -15,44 +13,6 @@ const log = new Logger("error", "text", (line) => {
   throw new Error(line);
 });
 const GOODBYE = ["server_shutdown"];
-
-/** A client whose connection is closed once it was sent all. */
-class FakeClient extends FakeOutlet implements Client {
-  unanswered = 0;
-  look = undefined;
-  readonly remote = undefined;
-  readonly unsentBytes = 0;
-  readonly connection;
-  readonly #clients: Clients;
-
-  constructor(clients: Clients) {
-    super();
-    this.#clients = clients;
-    this.connection = clients.connect(this);
-    clients.add(this);
-  }
-
-  get sentAll(): boolean {
-    return !this.blocked;
-  }
-
-  listen(): void {}
-  ping(): void {}
-
-  override close(close: Close): void {
-    super.close(close);
-    this.#clients.closing(this, close);
-    if (!this.blocked) this.#clients.received(this);
-  }
-
-  finish(): void {
-    this.#clients.gone(this, "finished");
-  }
-
-  cut(): void {
-    this.#clients.gone(this, "cut off");
-  }
-}
 
 function setUp(maxConnections = 9) {
   const metrics = new Metrics();

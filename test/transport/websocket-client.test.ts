@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
 import { Clock } from "../../src/ops/clock.ts";
+import { AnswerBudget } from "../../src/ops/answer-budget.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
-import { WebSocketClient } from "../../src/transport/websocket-client.ts";
+import { Throttle } from "../../src/ops/throttle.ts";
+import { CLOSE } from "../../src/protocol/codes.ts";
+import { MAX_UNREAD_ANSWERS, WebSocketClient } from "../../src/transport/websocket-client.ts";
 import type { Socket } from "../../src/transport/websocket-crowd.ts";
 import { makeClients } from "../support/clients.ts";
 import { LIMITS } from "../support/limits.ts";
@@ -18,6 +21,9 @@ class FakeSocket implements Socket {
   /** Bytes that wait. */
   waiting = 0;
   takesMore = true;
+  paused = false;
+  readonly pings: string[] = [];
+  readonly closed: (number | undefined)[] = [];
 
   sendText(text: string): number {
     this.sent.push(text);
@@ -39,7 +45,8 @@ class FakeSocket implements Socket {
     return this.waiting;
   }
 
-  ping(): number {
+  ping(payload?: unknown): number {
+    this.pings.push(String(payload ?? ""));
     return 0;
   }
 
@@ -51,21 +58,39 @@ class FakeSocket implements Socket {
     return true;
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
   terminate(): void {}
-  close(): void {}
+
+  close(code?: number): void {
+    this.closed.push(code);
+  }
 }
+
+/** What all clients together may leave unread of their answers. */
+const BUDGET_BYTES = 200_000;
 
 /** A broker with one topic, whose subscribers' sockets are fakes. */
 function setUp() {
   const metrics = new Metrics();
-  const log = new Logger("error", "text", (line) => {
+  const log = (line: string) => {
     throw new Error(line);
-  });
+  };
+  const warnings: string[] = [];
+  const throttle = new Throttle(new Logger("warn", "text", (line) => void warnings.push(line)));
+  const budget = new AnswerBudget(BUDGET_BYTES);
   const broker = new Broker(LIMITS, brokerPorts({ metrics }));
-  const clients = makeClients({ broker, metrics, log });
+  const clients = makeClients({ broker, metrics, log: new Logger("error", "text", log), throttle, budget });
   return {
+    clients,
+    warnings,
+    budget,
     subscribe: (name: string) => {
       const socket = new FakeSocket();
       const client = new WebSocketClient(socket, new Clock(), clients);
@@ -167,4 +192,78 @@ test.each([1, 2])("a fault with one of twenty loses no event of it or of those b
   publish(1);
   const expected = Array.from({ length: count + 2 }, (_, i) => String(i + 1));
   expect(all.map(({ socket }) => eventsOf(socket))).toEqual(all.map(() => expected));
+});
+
+const ANSWER = "x".repeat(10_000);
+
+/** Answers that its client does not read, so many of them. */
+function answer({ socket, client }: { socket: FakeSocket; client: WebSocketClient }, count: number): void {
+  socket.takesMore = false;
+  for (let i = 0; i < count; i++) client.answerText(ANSWER);
+}
+
+test("one who is to be closed is pinged, and closed once a pong brings back what that ping carried", async () => {
+  const { subscribe, clients } = setUp();
+  const { socket, client } = subscribe("me");
+  client.close(CLOSE.topicDeleted);
+  client.close(CLOSE.slowConsumer);
+  const [receipt = ""] = socket.pings;
+  expect([socket.pings, receipt.length > 0, client.open]).toEqual([[receipt], true, false]);
+  for (const payload of ["", "something else"]) client.ponged(payload);
+  await turn();
+  expect(socket.closed).toEqual([]);
+  for (let i = 0; i < 3; i++) client.ponged(receipt);
+  await turn();
+  expect([socket.closed, clients.ended]).toEqual([[CLOSE.topicDeleted.code], { told: 1, cutOff: 0 }]);
+});
+
+test("a pong that says the same before anybody is to be closed closes nobody", async () => {
+  const { subscribe, clients } = setUp();
+  const [one, other] = [subscribe("one"), subscribe("other")];
+  one.client.close(CLOSE.topicDeleted);
+  other.client.ponged(one.socket.pings[0] ?? "");
+  await turn();
+  expect([other.socket.closed, other.client.open, clients.ended.told]).toEqual([[], true, 0]);
+});
+
+test("one that is not listened to for its unread answers is read again to be closed, and is paused no more", () => {
+  const { subscribe } = setUp();
+  const one = subscribe("me");
+  answer(one, 30);
+  expect(one.socket.paused).toBe(true);
+  one.client.close(CLOSE.topicDeleted);
+  expect(one.socket.paused).toBe(false);
+  one.socket.waiting = 2 * MAX_UNREAD_ANSWERS;
+  one.client.pinged();
+  expect(one.socket.paused).toBe(false);
+});
+
+test("unread answers are free up to 16 KiB, then count against what all leave unread, and are given back", () => {
+  const { subscribe, budget, warnings } = setUp();
+  const [hog, modest, late] = [subscribe("hog"), subscribe("modest"), subscribe("late")];
+  answer(hog, BUDGET_BYTES / ANSWER.length);
+  answer(modest, 1);
+  expect([hog.socket.paused, modest.socket.paused, budget.used]).toEqual([false, false, BUDGET_BYTES + ANSWER.length]);
+  answer(late, 2);
+  expect([hog.socket.paused, modest.socket.paused, late.socket.paused]).toEqual([false, false, true]);
+  answer(hog, 1);
+  expect(hog.socket.paused).toBe(true);
+  expect(warnings).toEqual([expect.stringMatching(/does not read its answers.*topic=t client_id=late$/)]);
+
+  late.socket.waiting = 0;
+  late.client.drained();
+  expect([late.socket.paused, budget.used]).toEqual([false, BUDGET_BYTES + 2 * ANSWER.length]);
+  hog.client.gone("hung up");
+  modest.client.gone("hung up");
+  expect(budget.used).toBe(0);
+});
+
+test("no client leaves more than 4 MiB of answers unread, whatever room there is", () => {
+  const { subscribe, budget } = setUp();
+  const one = subscribe("me");
+  budget.release(1e9);
+  answer(one, Math.floor(MAX_UNREAD_ANSWERS / ANSWER.length));
+  expect(one.socket.paused).toBe(false);
+  answer(one, 1);
+  expect(one.socket.paused).toBe(true);
 });

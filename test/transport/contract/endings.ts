@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { Transport } from "../../../src/broker/ports.ts";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { account, range } from "../../support/account.ts";
+import { metrics, untilNothingIsLeft } from "../../support/figures.ts";
 import { goodbye } from "../../support/goodbye.ts";
 import { overwhelm, publish } from "../../support/publish.ts";
 import type { Received } from "../../support/received.ts";
@@ -97,5 +98,23 @@ export function endingsContract(transport: Transport): void {
     await stalled.ended;
     account(stalled.received, 0);
     expect(server.lines).toEqual([]);
+  });
+
+  test("a deleted topic: one who never reads is gone when CLOSE_GRACE_MS is over, and counted once", async () => {
+    await using server = startTestServer({ CLOSE_GRACE_MS: "200", LOG_LEVEL: "debug" });
+    await createTopic(server, "t");
+    using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
+    await overwhelm(server, "t", "me");
+    await deleteTopic(server);
+    const connections = `pubsub_connections{transport="${transport}"}`;
+    expect((await metrics(server)).get(connections)).toBe(1);
+    await untilNothingIsLeft(server, []);
+    const closed = 'pubsub_connections_closed_total{code="4404",reason="topic deleted"}';
+    expect((await metrics(server)).get(closed)).toBe(1);
+    const lines = server.lines.filter((line) => line.includes("closed before it had read everything"));
+    expect(lines).toEqual([expect.stringContaining("CLOSE_GRACE_MS is over")]);
+    stalled.resume();
+    await stalled.ended;
+    account(stalled.received, 0);
   });
 }
