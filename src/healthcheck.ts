@@ -17,7 +17,7 @@ const PATIENCE_MS = 3000;
  */
 export async function checkHealth({ host, port }: Config, asked: boolean): Promise<boolean> {
   // The question is for the server itself, whatever proxy the environment names for others.
-  process.env["NO_PROXY"] = "*";
+  for (const name of ["NO_PROXY", "no_proxy"]) process.env[name] = "*";
   const address = ANY_ADDRESS.get(host) ?? (host.includes(":") ? `[${host}]` : host);
   const url = `http://${address}:${asked ? port : runningPort(port)}/readyz`;
   try {
