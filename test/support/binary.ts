@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { z } from "zod";
 import { scripts } from "../../package.json";
+import { LogLines } from "./log-lines.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -29,13 +30,15 @@ export function useBinary(path = join(ROOT, "dist/pubsub")): void {
   process.env["PUBSUB_BINARY"] = given;
 }
 
-const startLine = z.object({ msg: z.string(), port: z.number() });
+const startLine = z.object({ port: z.number() });
 
 export type Started = {
   readonly process: Subprocess<"ignore", "pipe", "pipe">;
   readonly port: number;
   readonly url: string;
   readonly wsUrl: string;
+  /** What it has logged after that it listens. */
+  readonly log: LogLines;
 } & AsyncDisposable;
 
 /**
@@ -55,10 +58,14 @@ export async function startBinary(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const { port } = startLine.parse(JSON.parse(await firstLine(process.stdout)));
+  const log = new LogLines(process.stdout);
+  const first = await log.next();
+  if (first === undefined) throw new Error(`The server ended before it listened: ${await process.stderr.text()}`);
+  const { port } = startLine.parse(first);
   return {
     process,
     port,
+    log,
     url: `http://127.0.0.1:${port}`,
     wsUrl: `ws://127.0.0.1:${port}/ws`,
     [Symbol.asyncDispose]: async () => {
@@ -66,19 +73,6 @@ export async function startBinary(
       await process.exited;
     },
   };
-}
-
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  const reader = stream.getReader();
-  let text = "";
-  while (!text.includes("\n")) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`The server ended before it listened: ${text}`);
-    text += decoder.decode(value, { stream: true });
-  }
-  reader.releaseLock();
-  return text.slice(0, text.indexOf("\n"));
 }
 
 /** Runs the executable to its end. */
