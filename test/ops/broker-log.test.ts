@@ -20,7 +20,7 @@ describe.each(TRANSPORTS)("the log of a subscriber over %s", (transport) => {
   const who = `transport=${transport} address=127.0.0.1`;
 
   test("tells that it is too slow once, and once it has caught up what it has lost", async () => {
-    await using server = startTestServer({ TOPICS: "t", LOG_LEVEL: "info" });
+    const server = startTestServer({ TOPICS: "t", LOG_LEVEL: "info" });
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
     await overwhelm(server, "t", "me");
     const last = await overwhelm(server, "t", "me", 30);
@@ -37,6 +37,8 @@ describe.each(TRANSPORTS)("the log of a subscriber over %s", (transport) => {
     // One that keeps up is nothing to speak of.
     await publish(server, "t", [1, 2, 3]);
     await stalled.takeUntil(last + 3);
+    // What was held back would be logged at the end.
+    await server.stop();
     expect(linesOf(server, "a subscriber")).toHaveLength(2);
   });
 
