@@ -34,7 +34,7 @@ export async function checkHealth({ host, port }: Config, asked: boolean): Promi
 function runningPort(configured: number): number {
   const ports = new Set(otherProcesses().flatMap(portsOf));
   const [only] = ports;
-  return only === undefined || ports.has(configured) || ports.size > 1 ? configured : only;
+  return only === undefined || ports.size > 1 ? configured : only;
 }
 
 /** The processes of this executable beside this one, as far as Linux tells. */
