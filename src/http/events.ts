@@ -56,7 +56,8 @@ function open(
   const topic = topicOf(request);
   // Who comes back asks for what it missed, not once more for what it first asked for.
   if (since === undefined) return events.open(request, server, topic, client_id, { last_n, queue, overflow });
-  const position = { seq: since.seq, epoch: since.epoch ?? broker.topic(topic).epoch };
+  // Of a topic that its first use creates there is no present epoch yet, and no position of it is known.
+  const position = { seq: since.seq, epoch: since.epoch ?? broker.topics.get(topic)?.epoch ?? "" };
   return events.open(request, server, topic, client_id, { since: position, queue, overflow });
 }
 
