@@ -183,6 +183,23 @@ describe.each(reasons)("where $why", ({ env, topic, status, code, message, occup
   });
 });
 
+test("a stream that names a position creates its topic where the first use of one does, however it is written", async () => {
+  await using server = startTestServer({ AUTO_CREATE_TOPICS: "true", MAX_TOPICS: "2" });
+  for (const [topic, since] of [
+    ["a", "e:3"],
+    ["b", "3"],
+  ] as const) {
+    await using stream = await EventStream.open(eventsUrl(server, `?since=${since}`, topic));
+    const { type, data } = await stream.next();
+    expect(type).toBe("subscribed");
+    expect(parseFrame(data)).toMatchObject({ seq: 0, replay: 0, recovered: false });
+  }
+  for (const since of ["e:3", "3"]) {
+    await using stream = await EventStream.open(eventsUrl(server, `?since=${since}`, "c"));
+    expect(parseFrame((await stream.next()).data).error?.message).toContain("MAX_TOPICS is 2");
+  }
+});
+
 test("a stream that comes back with what cannot be right is answered 400, for it would never be right", async () => {
   await using server = startTestServer({ TOPICS: "t" });
   for (const [query, headers] of [
