@@ -21,7 +21,7 @@ async function begin(server: { port: number; url: string }, path: string, body: 
   const connection = new RawConnection(server);
   const half = body.length >> 1;
   const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
-  connection.write(head + body.slice(0, half));
+  await connection.send(head + body.slice(0, half));
   for (let i = 0; i < 3; i++) await health(server);
   return {
     finish: async () => {
@@ -33,35 +33,28 @@ async function begin(server: { port: number; url: string }, path: string, body: 
   };
 }
 
-/** A server that is shutting down, and waits for one that does not read; "t" has the messages up to `seq`. */
-async function startStopping(server: TestServer) {
+/** One that does not read, and keeps a shutdown waiting until it is cut; "t" has the messages up to `seq`. */
+async function hold(server: TestServer) {
   const stalled = await Subscriber.open(server, "websocket", { topic: "t", clientId: "stalled", stalled: true });
   const seq = await overwhelm(server, "t", "stalled");
-  const stop = () => {
-    const stopped = server.stop();
-    return {
-      [Symbol.asyncDispose]: async () => {
-        stalled.cut();
-        await stopped;
-      },
-    };
-  };
-  return { seq, stop };
+  return { seq, [Symbol.dispose]: () => stalled.cut() };
 }
 
 describe("a POST whose body ends during a shutdown", () => {
   test.each(POSTS)("is answered 503 and does nothing: %s %s", async (path, body) => {
     await using server = startTestServer(ENV);
     using subscriber = await Subscriber.open(server, "websocket", { topic: "t", clientId: "me" });
-    const { seq, stop } = await startStopping(server);
+    using held = await hold(server);
     await using request = await begin(server, path, body);
-    await using _stopping = stop();
+    const stopped = server.stop();
     await subscriber.ended;
     const response = await request.finish();
     expect(response?.status).toBe(503);
     expect(JSON.parse(response?.body ?? "")).toMatchObject({ status: 503, code: "SHUTTING_DOWN" });
-    expect(await stats(server)).toEqual({ t: { messages: seq, subscribers: 1 } });
-    expect(subscriber.received.filter(({ kind }) => kind === "event")).toHaveLength(seq);
+    expect(await stats(server)).toEqual({ t: { messages: held.seq, subscribers: 1 } });
+    expect(subscriber.received.filter(({ kind }) => kind === "event")).toHaveLength(held.seq);
+    held[Symbol.dispose]();
+    await stopped;
     expect(server.lines).toEqual([]);
   });
 
@@ -129,18 +122,20 @@ describe("a WebSocket during a shutdown", () => {
 
   test("that was said goodbye to is answered nothing more, and nothing that it asks for is done", async () => {
     await using server = startTestServer({ ...ENV, AUTO_CREATE_TOPICS: "true" });
-    const { seq, stop } = await startStopping(server);
+    using held = await hold(server);
     const idle = await RawClient.connect(server);
     idle.send({ type: "ping" });
     await idle.readUntil((frames) => frames.length === 1);
-    await using _stopping = stop();
+    const stopped = server.stop();
     for (const request of [...requests, { ...requests[0], topic: "new" }, { type: "ping", request_id: "late" }]) {
       idle.send(request);
     }
     const frames = await idle.readUntil(() => idle.close !== undefined);
     expect(frames.slice(1)).toMatchObject([{ type: "info", msg: "server_shutdown" }]);
     expect(idle.close).toEqual({ code: 1001, reason: "shutting down" });
-    expect(await stats(server)).toEqual({ t: { messages: seq, subscribers: 1 } });
+    expect(await stats(server)).toEqual({ t: { messages: held.seq, subscribers: 1 } });
     idle.cut();
+    held[Symbol.dispose]();
+    await stopped;
   });
 });
