@@ -18,6 +18,7 @@ function setUp(limit = LIMIT) {
   };
   const ask = (text: string) => {
     const request = new Request("http://server/");
+    answers.checkRoom(bun, text.length);
     return { request, response: answers.answer(request, bun, text, HEADERS) };
   };
   const refusalOf = (text: string): Refusal => {
@@ -76,7 +77,7 @@ describe("a large answer", () => {
     refusalOf(text(3500));
     read.add(second.request);
     ask(text(3500));
-    refusalOf(text(1));
+    refusalOf(text(1000));
     expect(budget.used).toBeLessThanOrEqual(LIMIT);
   });
 
