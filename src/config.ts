@@ -162,7 +162,15 @@ const SETTINGS = {
     .meta({ help: "log lines as: text, json", default: "text on a terminal, json elsewhere" }),
 };
 
-const schema = z.object(SETTINGS);
+const schema = z.object(SETTINGS).superRefine(({ topics = [], topicsFile = [], maxTopics }, context) => {
+  const { size } = new Set([...topics, ...topicsFile]);
+  if (size <= maxTopics) return;
+  context.addIssue({
+    code: "custom",
+    path: ["maxTopics"],
+    message: `must be ${size} or more for the topics that TOPICS and TOPICS_FILE name`,
+  });
+});
 
 /** Every setting, read and checked. Times are in milliseconds, sizes in bytes. */
 export type Config = z.infer<typeof schema>;
@@ -270,7 +278,7 @@ export function readConfig(flags: Record<string, string>, env: Record<string, st
     const setting = settings.find(({ key }) => key === issue.path[0]);
     if (setting === undefined || problems.has(setting.key)) continue;
     const name = setting.key in flags ? setting.flag : setting.variable;
-    problems.set(setting.key, `${name} ${issue.message}, got '${input[setting.key]}'`);
+    problems.set(setting.key, `${name} ${issue.message}, got '${input[setting.key] ?? setting.default}'`);
   }
   throw new UsageError([...problems.values()].join("\n"));
 }

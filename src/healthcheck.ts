@@ -17,7 +17,7 @@ const PATIENCE_MS = 3000;
  */
 export async function checkHealth({ host, port }: Config, asked: boolean): Promise<boolean> {
   // The question is for the server itself, whatever proxy the environment names for others.
-  process.env["NO_PROXY"] = "*";
+  for (const name of ["NO_PROXY", "no_proxy"]) process.env[name] = "*";
   const address = ANY_ADDRESS.get(host) ?? (host.includes(":") ? `[${host}]` : host);
   const url = `http://${address}:${asked ? port : runningPort(port)}/readyz`;
   try {
@@ -34,7 +34,7 @@ export async function checkHealth({ host, port }: Config, asked: boolean): Promi
 function runningPort(configured: number): number {
   const ports = new Set(otherProcesses().flatMap(portsOf));
   const [only] = ports;
-  return only === undefined || ports.has(configured) || ports.size > 1 ? configured : only;
+  return only === undefined || ports.size > 1 ? configured : only;
 }
 
 /** The processes of this executable beside this one, as far as Linux tells. */

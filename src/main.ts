@@ -23,7 +23,11 @@ async function serve(config: Config): Promise<number | undefined> {
   const format = config.logFormat ?? (process.stdout.isTTY ? "text" : "json");
   const log = new Logger(config.logLevel, format, (line) => void process.stdout.write(`${line}\n`));
   await checkHost(config.host);
-  let server: RunningServer;
+  // Whoever read the log may be gone; that is no reason to stop serving.
+  process.stdout.on("error", () => {});
+  let server: RunningServer | undefined;
+  // Before the log says that it listens: whoever waits for that may send a signal at once.
+  obeySignals(log, async () => server?.stop());
   try {
     server = startServer(config, log);
   } catch (cause) {
@@ -31,8 +35,11 @@ async function serve(config: Config): Promise<number | undefined> {
     console.error(`Cannot listen on HOST ${config.host}, PORT ${config.port}: ${reasonOf(cause)}`);
     return EXIT.failed;
   }
-  // Whoever read the log may be gone; that is no reason to stop serving.
-  process.stdout.on("error", () => {});
+  return undefined;
+}
+
+/** @param stop shuts the server down */
+function obeySignals(log: Logger, stop: () => Promise<void>): void {
   process.on("SIGHUP", () => log.info("SIGHUP: there is nothing to read again, the server goes on"));
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -40,7 +47,7 @@ async function serve(config: Config): Promise<number | undefined> {
       if (stopping) process.exit(EXIT.failed);
       stopping = true;
       log.info("shutting down", { signal });
-      server.stop().then(
+      stop().then(
         () => process.exit(EXIT.ok),
         (cause) => {
           log.error("cannot shut down cleanly", { cause });
@@ -49,7 +56,6 @@ async function serve(config: Config): Promise<number | undefined> {
       );
     });
   }
-  return undefined;
 }
 
 /** @throws {UsageError} where HOST is a name that nothing knows, such as the one that conda sets for its own use */

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { helpText, readCommandLine, readConfig, settings, UsageError } from "../src/config.ts";
+import { tempFolder } from "./support/proxies.ts";
 
 /** The table of protocol.md §7: variable, flag, default as `--help` shows it. */
 const TABLE = [
@@ -119,6 +122,22 @@ describe("the configuration", () => {
   });
 });
 
+test("topics to create are the parts of TOPICS and the lines of TOPICS_FILE", () => {
+  expect(configOf([], { TOPICS: " a,b ,a/b,é" }).topics).toEqual(["a", "b", "a/b", "é"]);
+  using folder = tempFolder();
+  const file = join(folder.path, "topics");
+  writeFileSync(file, "a,b\r\n\n c\né");
+  expect(configOf([], { TOPICS_FILE: file }).topicsFile).toEqual(["a,b", " c", "é"]);
+});
+
+test("topics that are more than MAX_TOPICS allows are a problem of that, wherever it came from", () => {
+  const problem = "must be 2 or more for the topics that TOPICS and TOPICS_FILE name, got '1'";
+  expect(problemOf(["--topics=a,b"], { MAX_TOPICS: "1" })).toBe(`MAX_TOPICS ${problem}`);
+  expect(problemOf(["--max-topics=1"], { TOPICS: "a,b" })).toBe(`--max-topics ${problem}`);
+  expect(problemOf([], { TOPICS: Array.from({ length: 10_001 }, (_, i) => i).join() })).toEndWith("got '10000'");
+  expect(configOf([], { TOPICS: "a,b,a", MAX_TOPICS: "2" }).topics).toEqual(["a", "b", "a"]);
+});
+
 describe("a bad value", () => {
   const cases = [
     ["PORT", "--port", "65536"],
@@ -233,6 +252,25 @@ describe("the command line", () => {
   });
 });
 
+describe("a flag that does not exist", () => {
+  test.each([
+    ["--max-histroy", "--max-history"],
+    ["--max-histroy=5", "--max-history"],
+    ["--maxhistory", "--max-history"],
+    ["--topic", "--topics"],
+    ["--topics-fil", "--topics-file"],
+    ["--prot", "--port"],
+    ["--hlep", "--help"],
+  ])("names the nearest: %s, %s", (given, meant) => {
+    expect(problemOf([given])).toBe(`There is no flag ${given.split("=")[0]}; did you mean ${meant}?`);
+    expect(problemOf(["--port", "1", given])).toContain(`did you mean ${meant}?`);
+  });
+
+  test.each(["--colour", "--something-else-altogether", "-x"])("has no hint where none is near: %s", (given) => {
+    expect(problemOf([given])).not.toContain("did you mean");
+  });
+});
+
 describe("the help text", () => {
   test.each(TABLE)("lists %s as %s with its default, %s", (_variable, flag, fallback) => {
     const lines = helpText()
@@ -244,6 +282,12 @@ describe("the help text", () => {
 
   test("tells what a number may be", () => {
     expect(helpText()).toMatch(/--port .*\[0 to 65535; 8000\]\n/);
+    const numbers = settings.filter(({ range }) => range !== undefined);
+    expect(numbers.length).toBeGreaterThan(10);
+    for (const { flag, range, default: fallback } of numbers) {
+      expect(range).toMatch(/^\d+ to \d+$/);
+      expect(helpText()).toMatch(new RegExp(`^ +${flag} .* \\[${range}; ${fallback}\\]$`, "m"));
+    }
   });
 
   test("names the commands", () => {

@@ -86,12 +86,17 @@ function foreignPage({ throttle }: RouteDeps, request: Request): Refusal {
   return new Refusal("UNAUTHORIZED", `ALLOWED_ORIGINS does not include '${origin}'`);
 }
 
-/** Answers with a problem document, and counts it. */
-export function refuse({ metrics, throttle }: RouteDeps, refusal: Refusal, headers?: Record<string, string>): Response {
-  metrics.refused(refusal.code);
-  if (refusal.code === "LIMIT_EXCEEDED")
-    throttle.warn("limit reached: an HTTP request was refused", { limit: refusal.message });
+/** Answers with a problem document, and takes note of it. */
+export function refuse(deps: RouteDeps, refusal: Refusal, headers?: Record<string, string>): Response {
+  noteRefusal(deps, refusal);
   return problem(refusal, headers);
+}
+
+/** Counts a refusal, and logs it where a limit is its reason. */
+export function noteRefusal({ metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">, refusal: Refusal): void {
+  metrics.refused(refusal.code);
+  if (refusal.code !== "LIMIT_EXCEEDED") return;
+  throttle.warn("limit reached: an HTTP request was refused", { limit: refusal.message });
 }
 
 function fault(log: Logger, request: Request, cause: unknown): Refusal {

@@ -92,6 +92,11 @@ export class Clients implements Iterable<Client> {
     return this.#deps.broker.connect(outlet);
   }
 
+  /** Whether one client more is refused: nobody is being closed, who would make room. */
+  get full(): boolean {
+    return this.#clients.size >= this.#deps.maxConnections && this.#closing.size === 0;
+  }
+
   /** Refuses one client more than there may be. */
   checkRoom(): void {
     const { maxConnections } = this.#deps;

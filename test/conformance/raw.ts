@@ -33,6 +33,13 @@ export class RawConnection implements AsyncDisposable {
     this.#socket.write(bytes);
   }
 
+  /** Writes, and resolves once the system has taken it all. */
+  send(bytes: string | Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.write(bytes, (cause) => (cause ? reject(cause) : resolve()));
+    });
+  }
+
   /** All that has come so far, as soon as it is `enough`. */
   async readUntil(enough: (received: Buffer) => boolean): Promise<Buffer> {
     while (!enough(this.#received)) {

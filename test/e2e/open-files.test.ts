@@ -4,27 +4,18 @@ import { z } from "zod";
 import { binary, startBinary, type Started } from "../support/binary.ts";
 import { Client } from "../support/client.ts";
 import { until } from "../support/figures.ts";
+import type { LogLine } from "../support/log-lines.ts";
 import { createTopic } from "../support/server.ts";
 
 const LIMIT = 64;
 
 const within = (command: string[]) => ["sh", "-c", `ulimit -n ${LIMIT}; exec "$@"`, "-", ...command];
 
-const lineSchema = z.looseObject({ msg: z.string(), ts: z.string() });
-
 /** Every line that the server logs after its first. */
-function logOf({ process, logged }: Started): z.infer<typeof lineSchema>[] {
-  const lines: z.infer<typeof lineSchema>[] = [];
-  const decoder = new TextDecoder();
-  let rest = "";
-  const take = (text: string) => {
-    const texts = (rest + text).split("\n");
-    rest = texts.pop() ?? "";
-    lines.push(...texts.map((line) => lineSchema.parse(JSON.parse(line))));
-  };
-  take(logged);
+function logOf({ log }: Started): LogLine[] {
+  const lines: LogLine[] = [];
   const read = async () => {
-    for await (const chunk of process.stdout) take(decoder.decode(chunk, { stream: true }));
+    for (let line = await log.next(); line !== undefined; line = await log.next()) lines.push(line);
   };
   void read();
   return lines;

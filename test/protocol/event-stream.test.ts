@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { COMMENT, eventId, parseEventId, streamEvent } from "../../src/protocol/event-stream.ts";
+import {
+  COMMENT,
+  eventId,
+  parseEventId,
+  parsePosition,
+  retryField,
+  streamEvent,
+} from "../../src/protocol/event-stream.ts";
 import { EventStreamParser, type ReceivedEvent } from "../support/event-stream.ts";
 import { JsonWriter } from "../support/json-writer.ts";
 import { Random, seedOfRun } from "../support/random.ts";
@@ -50,6 +57,32 @@ describe("an event id", () => {
   test("is written as the protocol says", () => {
     expect(eventId({ epoch: "9f2c41d07a3e", seq: 41 })).toBe("9f2c41d07a3e:41");
   });
+});
+
+describe("a position in a query", () => {
+  test.each([
+    ["e:1", { epoch: "e", seq: 1 }],
+    [":7", { epoch: "", seq: 7 }],
+    ["1", { seq: 1 }],
+    ["0", { seq: 0 }],
+    ["000:0", { epoch: "000", seq: 0 }],
+    ["999999999999999", { seq: 999_999_999_999_999 }],
+  ])("%s is read", (text, position) => {
+    expect(parsePosition(text)).toStrictEqual(position);
+  });
+
+  test.each(["", ":", "e", "e:", "-1", "+1", "1.5", "1e3", " 1", "1 ", "1\n", "0x1", "e:1:2", "١", "1".repeat(16)])(
+    "is not %j",
+    (text) => {
+      expect(parsePosition(text)).toBeUndefined();
+    },
+  );
+});
+
+test("the time after which to come back is a field of its own, of 1 to 3 s, spread over all of that", () => {
+  const times = Array.from({ length: 2000 }, () => Number(/^retry: (\d{4})\n$/.exec(retryField())?.[1]));
+  expect(Math.min(...times)).toBeWithin(1000, 1200);
+  expect(Math.max(...times)).toBeWithin(2800, 3001);
 });
 
 describe("an event of a stream", () => {

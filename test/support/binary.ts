@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { z } from "zod";
 import { scripts } from "../../package.json";
+import { LogLines } from "./log-lines.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -29,15 +30,15 @@ export function useBinary(path = join(ROOT, "dist/pubsub")): void {
   process.env["PUBSUB_BINARY"] = given;
 }
 
-const startLine = z.object({ msg: z.string(), port: z.number() });
+const startLine = z.object({ port: z.number() });
 
 export type Started = {
   readonly process: Subprocess<"ignore", "pipe", "pipe">;
   readonly port: number;
   readonly url: string;
   readonly wsUrl: string;
-  /** What it logged together with its first line: what comes later is in `process.stdout`. */
-  readonly logged: string;
+  /** What it has logged after that it listens. */
+  readonly log: LogLines;
 } & AsyncDisposable;
 
 /**
@@ -57,34 +58,21 @@ export async function startBinary(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [first, logged] = await firstLine(process.stdout);
-  const { port } = startLine.parse(JSON.parse(first));
+  const log = new LogLines(process.stdout);
+  const first = await log.next();
+  if (first === undefined) throw new Error(`The server ended before it listened: ${await process.stderr.text()}`);
+  const { port } = startLine.parse(first);
   return {
     process,
     port,
+    log,
     url: `http://127.0.0.1:${port}`,
     wsUrl: `ws://127.0.0.1:${port}/ws`,
-    logged,
     [Symbol.asyncDispose]: async () => {
       process.kill("SIGKILL");
       await process.exited;
     },
   };
-}
-
-/** The first line, and what was read after it. */
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<[line: string, rest: string]> {
-  const decoder = new TextDecoder();
-  const reader = stream.getReader();
-  let text = "";
-  while (!text.includes("\n")) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`The server ended before it listened: ${text}`);
-    text += decoder.decode(value, { stream: true });
-  }
-  reader.releaseLock();
-  const end = text.indexOf("\n");
-  return [text.slice(0, end), text.slice(end + 1)];
 }
 
 /** Runs the executable to its end. */

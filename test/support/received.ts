@@ -7,7 +7,7 @@ export type Received = { lastEventId?: string } & (
   | ({ kind: "subscribed" } & z.infer<typeof subscribedSchema>)
   | { kind: "event"; seq: number; text: string; payload: unknown }
   | { kind: "hole"; first: number; last: number; dropped: number }
-  | { kind: "info"; msg: string; topic?: string | undefined }
+  | { kind: "info"; msg: string; topic?: string; reason?: string; retry_after_ms?: number }
   | { kind: "heartbeat" }
   | { kind: "refused"; code: string; problem: string; status?: number }
 );
@@ -23,7 +23,12 @@ const eventSchema = z.object({ seq: z.number(), message: z.object({ payload: z.u
 const holeSchema = z
   .object({ error: z.object({ first_seq: z.number(), last_seq: z.number(), dropped: z.number() }) })
   .transform(({ error: { first_seq: first, last_seq: last, dropped } }) => ({ first, last, dropped }));
-const infoSchema = z.object({ msg: z.string(), topic: z.string().optional() });
+const infoSchema = z.object({
+  msg: z.string(),
+  topic: z.string().exactOptional(),
+  reason: z.string().exactOptional(),
+  retry_after_ms: z.number().exactOptional(),
+});
 const problemSchema = z.object({ status: z.number(), code: z.string(), detail: z.string() });
 
 /** What a frame says, the same on both transports. */
@@ -35,8 +40,8 @@ export function readFrame(text: string): Received {
       return { kind: "event", seq, text, payload: message.payload };
     }
     case "info": {
-      const { msg, topic } = infoSchema.parse(frame);
-      return msg === "ping" ? { kind: "heartbeat" } : { kind: "info", msg, topic };
+      const info = infoSchema.parse(frame);
+      return info.msg === "ping" ? { kind: "heartbeat" } : { kind: "info", ...info };
     }
     case "error":
       if (frame.error?.code === "SLOW_CONSUMER") return { kind: "hole", ...holeSchema.parse(frame) };
