@@ -28,6 +28,8 @@ export type ClientsDeps = {
   log: Logger;
   throttle: Throttle;
   maxConnections: number;
+  /** What may be on its way to a client, in bytes. */
+  sendBufferBytes: number;
   /** How long, in milliseconds, a client may take to read what it was sent before its connection is closed. */
   closeGraceMs: number;
   /** What all clients together may leave unread of their answers. */
@@ -173,6 +175,11 @@ export class Clients implements Iterable<Client> {
   /** What all clients together may leave unread of their answers. */
   get budget(): AnswerBudget {
     return this.#deps.budget;
+  }
+
+  /** How much a client may be sent between two times that it is asked what it has read, in UTF-16 code units. */
+  get windowBytes(): number {
+    return this.#deps.sendBufferBytes;
   }
 
   /** To be called when nothing more is read from a client until it has read its answers. */

@@ -8,7 +8,7 @@ import { encodeAnswer, encodeNotice, type Answer, type Notice } from "../protoco
 import type { RawJson } from "../protocol/json-text.ts";
 import type { Client, Clients } from "./clients.ts";
 import { HEARTBEAT_TOPIC } from "./heartbeat.ts";
-import { noteBlocking, sendTexts, Sockets, type Socket } from "./websocket-crowd.ts";
+import { noteBlocking, sendTexts, Sockets, type Meter, type Socket } from "./websocket-crowd.ts";
 
 /** Answers that any client may leave unread, in UTF-16 code units. */
 const FREE_UNREAD_ANSWERS = 16 * 1024;
@@ -18,6 +18,9 @@ export const MAX_UNREAD_ANSWERS = 4 * 1024 * 1024;
 
 /** What a ping behind the last frame carries, and its pong brings back (RFC 6455 §5.5.3): all before it was read. */
 const RECEIPT = "read so far";
+
+/** The same in the middle of many events: those before it were read. */
+const PASSED = "passed";
 
 /** What `ServerWebSocket.send` returns for a frame that waits in user space, the kernel having taken no more. */
 const ENQUEUED = -1;
@@ -42,6 +45,14 @@ export class WebSocketClient implements Client {
   #paused = false;
   #looksAgain = false;
   #closing: Close | undefined;
+  meter: Meter | undefined;
+  /** What was sent to it alone since it was last asked to say that it has read so far, in UTF-16 code units. */
+  #sent = 0;
+  #asked: "never" | "waiting" | "answered" = "never";
+  /** Whether it answers pings, as every client should. */
+  #answers = false;
+  /** Whether it is sent no more until it has answered. */
+  #behind = false;
 
   /** @param port the client's, where it is known */
   constructor(socket: Socket, clock: Clock, clients: Clients, port?: number) {
@@ -73,10 +84,33 @@ export class WebSocketClient implements Client {
 
   event(text: string): void {
     this.sent(this.#socket.sendText(text));
+    this.#count(text.length);
   }
 
   burst(texts: readonly string[]): void {
     this.sent(sendTexts(this.#socket, texts));
+    for (const text of texts) this.#count(text.length);
+  }
+
+  #count(length: number): void {
+    this.#sent += length;
+    if (this.#asked !== "never" && this.#sent < this.#clients.windowBytes) return;
+    this.#sent = 0;
+    this.askReceipt();
+  }
+
+  askReceipt(): void {
+    if (this.#asked !== "waiting") {
+      this.#asked = "waiting";
+      this.#socket.ping(PASSED);
+    } else if (this.#answers) {
+      this.#behind = true;
+      this.#block();
+    }
+  }
+
+  get neverAsked(): boolean {
+    return this.#asked === "never";
   }
 
   crowd(outlets: readonly Outlet[]): Crowd | undefined {
@@ -87,7 +121,7 @@ export class WebSocketClient implements Client {
       clients.push(outlet);
       sockets.push(outlet.#socket);
     }
-    return new Sockets(clients, sockets);
+    return new Sockets(clients, sockets, this.#clients.windowBytes);
   }
 
   notice(notice: Notice): void {
@@ -127,6 +161,7 @@ export class WebSocketClient implements Client {
   /** Takes note of a pong. */
   ponged(payload: string): void {
     this.unanswered = 0;
+    if (payload === PASSED) this.#passed();
     if (this.#closing !== undefined && payload === RECEIPT) this.#clients.received(this);
   }
 
@@ -138,10 +173,25 @@ export class WebSocketClient implements Client {
   /** Takes note that the kernel may have taken what waited, and goes on if it has taken all. */
   drained(): void {
     if (!this.blocked || this.#socket.getBufferedAmount() > 0) return;
-    this.blocked = false;
     this.#forgetUnread();
+    // Its pong has to be read.
     this.#resume();
+    if (this.#behind) return;
+    this.blocked = false;
     this.#clients.drained(this);
+  }
+
+  #passed(): void {
+    this.#asked = "answered";
+    this.#answers = true;
+    if (!this.#behind) return;
+    this.#behind = false;
+    this.drained();
+  }
+
+  #block(): void {
+    if (!this.blocked) noteBlocking();
+    this.blocked = true;
   }
 
   /** To be called once the connection is closed. */
@@ -203,10 +253,8 @@ export class WebSocketClient implements Client {
 
   /** Brings `blocked` up to date with what the kernel has left of all that was sent. */
   #look(): void {
-    if (this.#socket.getBufferedAmount() > 0) {
-      if (!this.blocked) noteBlocking();
-      this.blocked = true;
-    } else if (this.blocked && !this.#looksAgain) {
+    if (this.#socket.getBufferedAmount() > 0) this.#block();
+    else if (this.blocked && !this.#looksAgain) {
       // The kernel took the backlog along with what was sent just now: of that no drain event tells.
       this.#looksAgain = true;
       this.#clients.soon(() => {

@@ -50,7 +50,18 @@ export function noteBlocking(): void {
 interface Member extends Outlet {
   /** Takes note of what Bun says of something that was sent. */
   sent(status: number): void;
+  /**
+   * Asks the client to say that it has read so far. One that has not said so since it was last asked is blocked until it does:
+   * so there is never more before an answer to it than it can read in time, whatever the kernels in between would take.
+   */
+  askReceipt(): void;
+  readonly neverAsked: boolean;
+  /** Of the crowd that it is in, or was in last. */
+  meter: Meter | undefined;
 }
+
+/** What was sent to each of a crowd since they were last asked what they have read, in UTF-16 code units. */
+export type Meter = { sent: number };
 
 /**
  * How many sockets are looked at in one go before the first of them is sent to. The processor then fetches their objects
@@ -75,10 +86,20 @@ export class Sockets<C extends Member> implements Crowd {
   readonly #sockets: Socket[];
   /** The number of {@link blockings} at the last burst. */
   #blockings: number | undefined;
+  readonly #window: number;
+  readonly #meter: Meter = { sent: 0 };
 
-  constructor(clients: C[], sockets: Socket[]) {
+  /** @param window how much is sent between two times that the clients are asked what they have read, in UTF-16 code units */
+  constructor(clients: C[], sockets: Socket[], window: number) {
     this.#clients = clients;
     this.#sockets = sockets;
+    this.#window = window;
+    for (const client of clients) {
+      // Where some come and go all the time, what the others were sent before counts on.
+      this.#meter.sent = Math.max(this.#meter.sent, client.meter?.sent ?? 0);
+      client.meter = this.#meter;
+      if (client.neverAsked) client.askReceipt();
+    }
   }
 
   burst(texts: readonly string[], _first: number, passOver: (outlet: Outlet) => void): number {
@@ -103,7 +124,14 @@ export class Sockets<C extends Member> implements Crowd {
     } finally {
       for (const client of clients.slice(i)) passOver(client);
     }
+    for (const text of texts) this.#meter.sent += text.length;
+    if (this.#meter.sent >= this.#window) this.#askAll();
     return takers;
+  }
+
+  #askAll(): void {
+    this.#meter.sent = 0;
+    for (const client of this.#clients) client.askReceipt();
   }
 
   #client(index: number): C {

@@ -13,6 +13,7 @@ export function makeClients(own: Pick<ClientsDeps, "broker" | "metrics" | "log">
   return new Clients({
     throttle: new Throttle(own.log),
     maxConnections: 100,
+    sendBufferBytes: 262_144,
     closeGraceMs: LONG_MS,
     closingBytes: 1e6,
     budget: new AnswerBudget(1e6),
