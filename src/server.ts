@@ -113,12 +113,15 @@ export function startServer(config: Config, log: Logger): RunningServer {
     try {
       const listener = kernel.sockets.listener(listening);
       kernel.sockets.bound(listener, { send: config.sendBufferBytes, receive: config.receiveBufferBytes });
-      kernel.files.guard(listener, (newcomers) => {
-        throttle.warn("connections refused: the limit of open files is reached", {
-          newcomers,
-          files: kernel.files.limit,
-        });
-      });
+      const { files } = kernel;
+      kernel.files.guard(
+        listener,
+        (newcomers) => {
+          const facts = { newcomers, files: files.limit };
+          throttle.warn("connections refused: the limit of open files is reached", facts);
+        },
+        (cause) => log.error("fault while newcomers were told that no file is left", { cause }),
+      );
     } catch (cause) {
       log.warn("the buffers of sockets and open files stay as the system has them", { cause });
     }

@@ -17,6 +17,9 @@ const RESERVED = 8;
 const MIN_FOR_REQUESTS = 12;
 const PART_FOR_REQUESTS = 16;
 
+/** More than any system opens: stands for no limit at all. */
+const UNLIMITED = 2 ** 31;
+
 /** How often it is asked whether a file is left, in milliseconds; and how often while none is. */
 const WATCH_MS = 250;
 const GUARD_MS = 20;
@@ -55,7 +58,7 @@ export class OpenFiles {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.limit = Number(this.#rlimit()[0]);
+    this.limit = Math.min(Number(this.#rlimit()[0]), UNLIMITED);
   }
 
   /** How many connections of subscribers there may be, beside the files that are open now and those for plain requests. */
@@ -69,14 +72,19 @@ export class OpenFiles {
    *
    * @param listener the socket that accepts connections
    * @param told called with how many were told that no file is left for them
+   * @param failed called with a fault, after which it goes on
    */
-  guard(listener: number, told: (newcomers: number) => void): void {
+  guard(listener: number, told: (newcomers: number) => void, failed: (cause: unknown) => void): void {
     this.#setLimit(this.limit - RESERVED);
     const look = () => {
-      this.#tellSilent();
       const full = isFull();
-      const newcomers = full ? this.#tellNewcomers(listener) : 0;
-      if (newcomers > 0) told(newcomers);
+      try {
+        this.#tellSilent();
+        const newcomers = full ? this.#tellNewcomers(listener) : 0;
+        if (newcomers > 0) told(newcomers);
+      } catch (cause) {
+        failed(cause);
+      }
       this.#timer = setTimeout(look, full ? GUARD_MS : WATCH_MS);
     };
     this.#timer = setTimeout(look, WATCH_MS);

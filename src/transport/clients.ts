@@ -161,7 +161,7 @@ export class Clients implements Iterable<Client> {
       this.#cutOff(longest, "too much is unsent of all that are being closed");
       longest.cut();
     }
-    if (this.#deps.progress !== undefined) this.#lookTimer ??= setTimeout(this.#look, LOOK_MS);
+    if (this.#deps.progress !== undefined) this.#lookTimer ??= setTimeout(this.#lookLater, LOOK_MS);
   }
 
   /** To be called when a client that is to be closed has read everything. */
@@ -233,15 +233,19 @@ export class Clients implements Iterable<Client> {
   }
 
   /** Closes those who do not answer a ping, as every client should, once their own systems have everything. */
-  readonly #look = (): void => {
+  readonly #lookLater = (): void => {
+    this.#lookTimer = this.#closing.size === 0 ? undefined : setTimeout(this.#lookLater, LOOK_MS);
+    this.soon(() => this.#look());
+  };
+
+  #look(): void {
     const { progress } = this.#deps;
     const silent = [...this.#closing.keys()];
-    this.#lookTimer = silent.length === 0 ? undefined : setTimeout(this.#look, LOOK_MS);
     progress?.begin(silent.filter(({ look }) => look === undefined));
     for (const client of silent) {
       if (client.unsentBytes === 0 && progress?.arrived(client) === true) this.received(client);
     }
-  };
+  }
 
   readonly #finishSome = (): void => {
     let left = CLOSED_A_TURN;
