@@ -10,8 +10,14 @@ import type { Topic } from "./topic.ts";
  * send.
  */
 export function checkSizes(topic: Topic, messages: readonly Message[], ts: string, most: number): void {
+  let room = 0;
+  for (const message of messages) room = Math.max(room, eventRoom(topic.text, message));
+  if (room > most) checkEach(topic, messages, ts, most);
+}
+
+/** The same by what each event really takes. */
+function checkEach(topic: Topic, messages: readonly Message[], ts: string, most: number): void {
   for (const [index, message] of messages.entries()) {
-    if (eventRoom(topic.text, message) <= most) continue;
     const size = Buffer.byteLength(encodeEvent(topic.text, topic.log.newest + 1 + index, message, ts));
     if (size <= most) continue;
     const name = messages.length === 1 ? "message" : `messages[${index}]`;

@@ -70,7 +70,7 @@ function upgrade(deps: RouteDeps) {
     // Bun agrees to the first subprotocol that a client offers, and this server speaks none (RFC 6455 §4.2.2).
     request.headers.delete("sec-websocket-protocol");
     const port = server.requestIP(request)?.port;
-    if (asked && server.upgrade(request, { data: port === undefined ? {} : { port } })) return undefined;
+    if (asked && server.upgrade(request, { data: { port, client: undefined } })) return undefined;
     const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
     const refusal = new Refusal("BAD_REQUEST", detail, { status: 426 });
     return refuse(deps, refusal, { upgrade: "websocket", connection: "upgrade" });

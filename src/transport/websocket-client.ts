@@ -8,7 +8,8 @@ import { encodeAnswer, encodeNotice, type Answer, type Notice } from "../protoco
 import type { RawJson } from "../protocol/json-text.ts";
 import type { Client, Clients } from "./clients.ts";
 import { HEARTBEAT_TOPIC } from "./heartbeat.ts";
-import { noteBlocking, sendTexts, Sockets, type Meter, type Socket } from "./websocket-crowd.ts";
+import { Receipts } from "./receipts.ts";
+import { noteBlocking, sendTexts, Sockets, type Socket } from "./websocket-crowd.ts";
 
 /** Answers that any client may leave unread, in UTF-16 code units. */
 const FREE_UNREAD_ANSWERS = 16 * 1024;
@@ -38,26 +39,17 @@ export class WebSocketClient implements Client {
   unanswered = 0;
   look: Look | undefined;
   readonly connection: Connection;
-  readonly #port: number | undefined;
   readonly #clock: Clock;
   readonly #clients: Clients;
   #unread = 0;
   #paused = false;
   #looksAgain = false;
   #closing: Close | undefined;
-  meter: Meter | undefined;
-  /** What was sent to it alone since it was last asked to say that it has read so far, in UTF-16 code units. */
-  #sent = 0;
-  #asked: "never" | "waiting" | "answered" = "never";
-  /** Whether it answers pings, as every client should. */
-  #answers = false;
-  /** Whether it is sent no more until it has answered. */
-  #behind = false;
+  /** Made with the first event: of a hundred thousand idle clients each field counts. */
+  #receipts: Receipts | undefined;
 
-  /** @param port the client's, where it is known */
-  constructor(socket: Socket, clock: Clock, clients: Clients, port?: number) {
+  constructor(socket: Socket, clock: Clock, clients: Clients) {
     this.#socket = socket;
-    this.#port = port;
     this.#clock = clock;
     this.#clients = clients;
     this.connection = clients.connect(this);
@@ -68,7 +60,8 @@ export class WebSocketClient implements Client {
   }
 
   get remote(): Address | undefined {
-    return this.#port === undefined ? undefined : { address: this.address, port: this.#port };
+    const { port } = this.#socket.data;
+    return port === undefined ? undefined : { address: this.address, port };
   }
 
   get unsentBytes(): number {
@@ -93,24 +86,21 @@ export class WebSocketClient implements Client {
   }
 
   #count(length: number): void {
-    this.#sent += length;
-    if (this.#asked !== "never" && this.#sent < this.#clients.windowBytes) return;
-    this.#sent = 0;
-    this.askReceipt();
+    if ((this.#receipts ?? this.receipts).count(length)) this.askReceipt();
+  }
+
+  get receipts(): Receipts {
+    if (this.#receipts === undefined) {
+      this.#receipts = new Receipts(this.#clients.windowBytes);
+      // So that it is known early whether the client answers at all.
+      this.askReceipt();
+    }
+    return this.#receipts;
   }
 
   askReceipt(): void {
-    if (this.#asked !== "waiting") {
-      this.#asked = "waiting";
-      this.#socket.ping(PASSED);
-    } else if (this.#answers) {
-      this.#behind = true;
-      this.#block();
-    }
-  }
-
-  get neverAsked(): boolean {
-    return this.#asked === "never";
+    if (this.receipts.due()) this.#socket.ping(PASSED);
+    else if (this.receipts.behind) this.#block();
   }
 
   crowd(outlets: readonly Outlet[]): Crowd | undefined {
@@ -176,17 +166,15 @@ export class WebSocketClient implements Client {
     this.#forgetUnread();
     // Its pong has to be read.
     this.#resume();
-    if (this.#behind) return;
+    if (this.#receipts?.behind === true) return;
     this.blocked = false;
     this.#clients.drained(this);
   }
 
   #passed(): void {
-    this.#asked = "answered";
-    this.#answers = true;
-    if (!this.#behind) return;
-    this.#behind = false;
-    this.drained();
+    const wasBehind = this.receipts.behind;
+    this.receipts.answered();
+    if (wasBehind) this.drained();
   }
 
   #block(): void {

@@ -1,10 +1,13 @@
 import type { ServerWebSocket } from "bun";
 import type { Crowd, Outlet } from "../broker/ports.ts";
+import type { Meter, Receipts } from "./receipts.ts";
 
 type Sender = Pick<ServerWebSocket<unknown>, "sendText">;
 
 /** What of Bun's socket a client needs. */
-export type Socket = Sender & { cork<T>(write: (socket: Sender) => T): T } & Pick<
+export type Socket = Sender & { readonly data: { port?: number | undefined } } & {
+  cork<T>(write: (socket: Sender) => T): T;
+} & Pick<
     ServerWebSocket<unknown>,
     | "getBufferedAmount"
     | "ping"
@@ -50,18 +53,10 @@ export function noteBlocking(): void {
 interface Member extends Outlet {
   /** Takes note of what Bun says of something that was sent. */
   sent(status: number): void;
-  /**
-   * Asks the client to say that it has read so far. One that has not said so since it was last asked is blocked until it does:
-   * so there is never more before an answer to it than it can read in time, whatever the kernels in between would take.
-   */
+  readonly receipts: Receipts;
+  /** Asks the client to say that it has read so far; blocks it where it has not said so since it was last asked. */
   askReceipt(): void;
-  readonly neverAsked: boolean;
-  /** Of the crowd that it is in, or was in last. */
-  meter: Meter | undefined;
 }
-
-/** What was sent to each of a crowd since they were last asked what they have read, in UTF-16 code units. */
-export type Meter = { sent: number };
 
 /**
  * How many sockets are looked at in one go before the first of them is sent to. The processor then fetches their objects
@@ -96,9 +91,8 @@ export class Sockets<C extends Member> implements Crowd {
     this.#window = window;
     for (const client of clients) {
       // Where some come and go all the time, what the others were sent before counts on.
-      this.#meter.sent = Math.max(this.#meter.sent, client.meter?.sent ?? 0);
-      client.meter = this.#meter;
-      if (client.neverAsked) client.askReceipt();
+      this.#meter.sent = Math.max(this.#meter.sent, client.receipts.meter?.sent ?? 0);
+      client.receipts.meter = this.#meter;
     }
   }
 

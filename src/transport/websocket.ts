@@ -12,7 +12,7 @@ import { factsOf, type Clients } from "./clients.ts";
 import { WebSocketClient } from "./websocket-client.ts";
 
 /** What travels with a socket: the client's port, and the client from the moment it is open. */
-export type SocketData = { port?: number; client?: WebSocketClient };
+export type SocketData = { port: number | undefined; client: WebSocketClient | undefined };
 
 type Socket = ServerWebSocket<SocketData>;
 
@@ -62,7 +62,7 @@ export class WebSocketTransport {
 
   #open(socket: Socket): void {
     const { clients, clock, metrics } = this.#deps;
-    const client = new WebSocketClient(socket, clock, clients, socket.data.port);
+    const client = new WebSocketClient(socket, clock, clients);
     try {
       clients.checkRoom();
     } catch (cause) {

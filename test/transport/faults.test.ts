@@ -50,7 +50,8 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch: (request, bun) => (bun.upgrade(request, { data: {} }) ? undefined : new Response()),
+    fetch: (request, bun) =>
+      bun.upgrade(request, { data: { port: undefined, client: undefined } }) ? undefined : new Response(),
     websocket: sockets.handler(),
   });
   await using client = await Client.connect({ wsUrl: `ws://127.0.0.1:${server.port}/` });

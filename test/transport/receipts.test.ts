@@ -21,6 +21,7 @@ const WINDOW = 1000;
 class RoomySocket implements Socket {
   readonly readyState = WebSocket.OPEN;
   readonly remoteAddress = "127.0.0.1";
+  readonly data = {};
   readonly events: number[] = [];
   /** Pings that were not answered yet. */
   readonly pings: string[] = [];

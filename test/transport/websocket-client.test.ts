@@ -17,6 +17,7 @@ import { brokerPorts } from "../support/broker-ports.ts";
 class FakeSocket implements Socket {
   readonly readyState = WebSocket.OPEN;
   readonly remoteAddress = "127.0.0.1";
+  readonly data = {};
   readonly sent: string[] = [];
   /** Bytes that wait. */
   waiting = 0;
