@@ -46,7 +46,10 @@ const CLOSED_A_TURN = 16;
 /** How often it is looked at what those have taken who are being closed, and do not say so, in milliseconds. */
 const LOOK_MS = 500;
 
-type Closing = { timer: ReturnType<typeof setTimeout>; bytes: number };
+/** How long one that is being closed has to say by itself that it has read everything, in milliseconds. */
+const SAY_SO_MS = 2000;
+
+type Closing = { timer: ReturnType<typeof setTimeout>; bytes: number; since: number };
 
 /**
  * Every client that is connected, by whatever transport: bounds their number, and takes leave of them.
@@ -154,7 +157,7 @@ export class Clients implements Iterable<Client> {
       client.finish();
     }, closeGraceMs);
     const bytes = client.unsentBytes;
-    this.#closing.set(client, { timer, bytes });
+    this.#closing.set(client, { timer, bytes, since: performance.now() });
     this.#closingBytes += bytes;
     for (const [longest] of this.#closing) {
       if (this.#closingBytes <= closingBytes || longest === client) break;
@@ -240,7 +243,11 @@ export class Clients implements Iterable<Client> {
 
   #look(): void {
     const { progress } = this.#deps;
-    const silent = [...this.#closing.keys()];
+    const silent: Client[] = [];
+    for (const [client, { since }] of this.#closing) {
+      if (performance.now() - since < SAY_SO_MS) break;
+      silent.push(client);
+    }
     progress?.begin(silent.filter(({ look }) => look === undefined));
     for (const client of silent) {
       if (client.unsentBytes === 0 && progress?.arrived(client) === true) this.received(client);
