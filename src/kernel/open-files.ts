@@ -20,9 +20,10 @@ const PART_FOR_REQUESTS = 16;
 /** More than any system opens: stands for no limit at all. */
 const UNLIMITED = 2 ** 31;
 
-/** How often it is asked whether a file is left, in milliseconds; and how often while none is. */
+/** How often it is asked whether a file is left, in milliseconds; and how often while none is, and for a while after. */
 const WATCH_MS = 250;
 const GUARD_MS = 20;
+const CALM_MS = 2000;
 
 /** How many newcomers are answered in one turn of the event loop. */
 const TOLD_A_TURN = 256;
@@ -76,8 +77,10 @@ export class OpenFiles {
    */
   guard(listener: number, told: (newcomers: number) => void, failed: (cause: unknown) => void): void {
     this.#setLimit(this.limit - RESERVED);
+    let fullAt = Number.NEGATIVE_INFINITY;
     const look = () => {
       const full = isFull();
+      if (full) fullAt = performance.now();
       try {
         this.#tellSilent();
         const newcomers = full ? this.#tellNewcomers(listener) : 0;
@@ -85,7 +88,7 @@ export class OpenFiles {
       } catch (cause) {
         failed(cause);
       }
-      this.#timer = setTimeout(look, full ? GUARD_MS : WATCH_MS);
+      this.#timer = setTimeout(look, performance.now() - fullAt < CALM_MS ? GUARD_MS : WATCH_MS);
     };
     this.#timer = setTimeout(look, WATCH_MS);
   }
