@@ -104,7 +104,7 @@ export class Broker {
   createTopic(name: string): Topic {
     this.#checkOpen();
     if (this.#topics.has(name)) {
-      throw new Refusal("BAD_REQUEST", `Topic '${name}' exists already`, { topic: name, status: 409 });
+      throw new Refusal("TOPIC_EXISTS", `Topic '${name}' exists already`, { topic: name });
     }
     const { maxTopics } = this.#limits;
     if (this.#topics.size >= maxTopics) throw limitExceeded("MAX_TOPICS", maxTopics, { topic: name });

@@ -19,7 +19,7 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     const detail = `The body has Content-Encoding '${shorten(encoding)}'; send it as it is, without one`;
-    throw new Refusal("BAD_REQUEST", detail, { status: 415 });
+    throw new Refusal("UNSUPPORTED_ENCODING", detail);
   }
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];

@@ -34,7 +34,7 @@ export function readHistory({ broker, answers }: Pick<Deps, "broker" | "answers"
     const epoch = query.epoch ?? query.since?.epoch;
     if (epoch !== undefined && epoch !== topic.epoch) {
       const message = `Epoch '${epoch}' of topic '${topic.name}' is over: it is '${topic.epoch}' now`;
-      throw new Refusal("TOPIC_NOT_FOUND", message, { topic: topic.name, status: 410 });
+      throw new Refusal("EPOCH_OVER", message, { topic: topic.name });
     }
     const headers = { "content-type": "application/json;charset=utf-8" };
     const { size, ...page } = pageOf(topic, query, Math.min(HISTORY_PAGE_BYTES, answers.largest));

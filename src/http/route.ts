@@ -39,7 +39,7 @@ export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileSt
     if (handler !== undefined) return handler(request, server);
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
     const detail = `${request.method} is not for this path; it takes ${allow}`;
-    return refuse(deps, new Refusal("BAD_REQUEST", detail, { status: 405 }), { allow });
+    return refuse(deps, new Refusal("METHOD_NOT_ALLOWED", detail), { allow });
   });
 }
 
@@ -65,7 +65,7 @@ function checkFields({ headers }: Request): void {
   if (headers.get("host")?.includes(",") === true) throw new Refusal("BAD_REQUEST", "There is more than one Host");
   const tags = headers.get("if-match");
   if (tags === null || tags.trim() === "*") return;
-  throw new Refusal("BAD_REQUEST", "'If-Match' names an entity tag, and nothing here has one", { status: 412 });
+  throw new Refusal("PRECONDITION_FAILED", "'If-Match' names an entity tag, and nothing here has one");
 }
 
 /** What a conditional request is answered, and what Bun leaves out (RFC 9110 §13.1.2, §6.6.1). */
@@ -83,7 +83,7 @@ function foreignPage({ throttle }: RouteDeps, request: Request): Refusal {
     host: request.headers.get("host"),
     path: pathOf(request),
   });
-  return new Refusal("UNAUTHORIZED", `ALLOWED_ORIGINS does not include '${origin}'`);
+  return new Refusal("FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`);
 }
 
 /** Answers with a problem document, and takes note of it. */

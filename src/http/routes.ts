@@ -56,7 +56,7 @@ export function routes(deps: HttpDeps) {
 export function notFound(deps: RouteDeps) {
   const handler = guarded<BunServer>(deps, false, (request) => {
     const detail = `There is nothing at ${shorten(pathOf(request))}`;
-    return refuse(deps, new Refusal("BAD_REQUEST", detail, { status: 404 }));
+    return refuse(deps, new Refusal("NOT_FOUND", detail));
   });
   return async (request: Request, server: BunServer): Promise<Response> =>
     (await handler(request, server)) ?? new Response(null, { status: 500 });
@@ -72,7 +72,7 @@ function upgrade(deps: RouteDeps) {
     const port = server.requestIP(request)?.port;
     if (asked && server.upgrade(request, { data: { port, client: undefined } })) return undefined;
     const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
-    const refusal = new Refusal("BAD_REQUEST", detail, { status: 426 });
+    const refusal = new Refusal("UPGRADE_REQUIRED", detail);
     return refuse(deps, refusal, { upgrade: "websocket", connection: "upgrade" });
   };
 }

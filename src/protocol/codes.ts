@@ -1,13 +1,25 @@
-/** Every error code, with the HTTP status and title that a problem document carries for it by default. */
+/**
+ * Every error code: one code, one meaning. The HTTP status of each stands here alone, with the
+ * title that RFC 9110 §15 gives it.
+ *
+ * `SLOW_CONSUMER` has none: it is told on a connection, and answers no request.
+ */
 export const ERRORS = {
-  BAD_REQUEST: { status: 400, title: "Bad request" },
-  TOPIC_NOT_FOUND: { status: 404, title: "Topic not found" },
-  SLOW_CONSUMER: { status: 503, title: "Slow consumer" },
-  UNAUTHORIZED: { status: 403, title: "Not allowed" },
-  TOO_LARGE: { status: 413, title: "Too large" },
-  LIMIT_EXCEEDED: { status: 429, title: "Limit exceeded" },
-  INTERNAL: { status: 500, title: "Internal error" },
-  SHUTTING_DOWN: { status: 503, title: "Shutting down" },
+  BAD_REQUEST: { status: 400, title: "Bad Request" },
+  FORBIDDEN: { status: 403, title: "Forbidden" },
+  NOT_FOUND: { status: 404, title: "Not Found" },
+  TOPIC_NOT_FOUND: { status: 404, title: "Not Found" },
+  METHOD_NOT_ALLOWED: { status: 405, title: "Method Not Allowed" },
+  TOPIC_EXISTS: { status: 409, title: "Conflict" },
+  EPOCH_OVER: { status: 410, title: "Gone" },
+  PRECONDITION_FAILED: { status: 412, title: "Precondition Failed" },
+  TOO_LARGE: { status: 413, title: "Content Too Large" },
+  UNSUPPORTED_ENCODING: { status: 415, title: "Unsupported Media Type" },
+  UPGRADE_REQUIRED: { status: 426, title: "Upgrade Required" },
+  LIMIT_EXCEEDED: { status: 429, title: "Too Many Requests" },
+  SLOW_CONSUMER: { status: undefined, title: "Slow consumer" },
+  INTERNAL: { status: 500, title: "Internal Server Error" },
+  SHUTTING_DOWN: { status: 503, title: "Service Unavailable" },
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -27,15 +39,12 @@ export type Close = (typeof CLOSE)[keyof typeof CLOSE];
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly topic: string | undefined;
-  /** The HTTP status where the code's own does not fit. */
-  readonly status: number;
 
-  constructor(code: ErrorCode, message: string, details: { topic?: string; status?: number } = {}) {
+  constructor(code: ErrorCode, message: string, details: { topic?: string } = {}) {
     super(message);
     this.name = "Refusal";
     this.code = code;
     this.topic = details.topic;
-    this.status = details.status ?? ERRORS[code].status;
   }
 }
 
@@ -48,10 +57,6 @@ export function topicNotFound(topic: string): Refusal {
 }
 
 /** Names the limit and its value, so that whoever reads it knows what to raise. */
-export function limitExceeded(
-  limit: string,
-  value: number,
-  details: { topic?: string; status?: number } = {},
-): Refusal {
+export function limitExceeded(limit: string, value: number, details: { topic?: string } = {}): Refusal {
   return new Refusal("LIMIT_EXCEEDED", `${limit} is ${value}: that many are in use already`, details);
 }

@@ -3,7 +3,7 @@ import { parsePosition } from "./event-stream.ts";
 import { OVERFLOWS } from "./frames.ts";
 import { batch, batchReader, messageFormSchema, messagesOf, solePayloadOf, type Message } from "./messages.ts";
 import { nameSchema } from "./names.ts";
-import { describe, parseJson, read, type Read } from "./read.ts";
+import { describe, parseJson, read, shorten, type Read } from "./read.ts";
 
 /** A topic's name as a path or a body gives it. */
 const topicName = nameSchema("'name'", "Missing 'name'");
@@ -57,9 +57,14 @@ function count(field: string, min: number) {
     .pipe(z.number().min(min, problem));
 }
 
-/** The fields of a query; `?field=` is as good as none. */
-function fieldsOf(query: URLSearchParams): Record<string, string> {
-  return Object.fromEntries([...query].filter(([, text]) => text !== ""));
+/** Reads the fields of a query; `?field=` is as good as none, and one that is not known is refused by its name. */
+function readQuery<T>(schema: z.ZodType<T>, known: readonly string[], query: URLSearchParams): Read<T> {
+  const unknown = [...query.keys()].find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    const problem = `Unknown query parameter '${shorten(unknown)}'; this path knows ${known.join(", ")}`;
+    return { ok: false, problem };
+  }
+  return read(schema, Object.fromEntries([...query].filter(([, text]) => text !== "")));
 }
 
 const since = z
@@ -81,11 +86,13 @@ const streamQuery = z
   })
   .refine(exclusive, EXCLUSIVE);
 
+const STREAM_FIELDS = Object.keys(streamQuery.shape);
+
 export type StreamQuery = z.infer<typeof streamQuery>;
 
 /** Reads the query of `GET /topics/{name}/events`. */
 export function readStreamQuery(query: URLSearchParams): Read<StreamQuery> {
-  return read(streamQuery, fieldsOf(query));
+  return readQuery(streamQuery, STREAM_FIELDS, query);
 }
 
 const historyQuery = z
@@ -98,9 +105,11 @@ const historyQuery = z
   .refine(exclusive, EXCLUSIVE)
   .refine(({ since, until }) => until === undefined || since !== undefined, "'until' is for use with 'since'");
 
+const HISTORY_FIELDS = Object.keys(historyQuery.shape);
+
 export type HistoryQuery = z.infer<typeof historyQuery>;
 
 /** Reads the query of `GET /topics/{name}/messages`. */
 export function readHistoryQuery(query: URLSearchParams): Read<HistoryQuery> {
-  return read(historyQuery, fieldsOf(query));
+  return readQuery(historyQuery, HISTORY_FIELDS, query);
 }

@@ -143,7 +143,7 @@ class Comparison {
 
   create(name: string): void {
     const exists = this.topics.has(name);
-    expect(refused(() => this.broker.createTopic(name))).toBe(exists ? "BAD_REQUEST" : undefined);
+    expect(refused(() => this.broker.createTopic(name))).toBe(exists ? "TOPIC_EXISTS" : undefined);
     if (!exists) this.topics.set(name, { name, history: [], published: 0, subscribers: new Map() });
   }
 

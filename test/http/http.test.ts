@@ -401,7 +401,7 @@ describe("an Origin", () => {
       await using client = await Client.connect(server, { origin });
       expect(await client.ask({ type: "ping" })).toMatchObject({ type: "pong" });
     } else {
-      expect(await problemOf(response)).toMatchObject({ status: 403, title: "Forbidden", code: "UNAUTHORIZED" });
+      expect(await problemOf(response)).toMatchObject({ status: 403, title: "Forbidden", code: "FORBIDDEN" });
       expect(preflight.status).toBe(403);
       await expect(Client.connect(server, { origin })).rejects.toThrow("Cannot connect");
       expect(await bodyOf(await get(server, "/topics"))).toEqual({ topics: [] });

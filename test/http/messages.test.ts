@@ -335,7 +335,7 @@ describe("a page of another origin", () => {
     ];
     for (const answer of answers) {
       expect(answer.headers.get("access-control-allow-origin")).toBeNull();
-      expect(await problemOf(answer)).toMatchObject({ status: 403, code: "UNAUTHORIZED" });
+      expect(await problemOf(answer)).toMatchObject({ status: 403, code: "FORBIDDEN" });
     }
     expect(await stats(server)).toEqual({ t: { messages: 0, subscribers: 0 } });
   });

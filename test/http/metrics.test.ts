@@ -210,7 +210,7 @@ describe("counters", () => {
     const create = (body: string) => fetch(`${url}/topics`, { method: "POST", body });
     const cases: [string, number, () => Promise<Response>][] = [
       ["BAD_REQUEST", 400, () => create("rubbish")],
-      ["BAD_REQUEST", 409, () => create(`{"name":"t"}`)],
+      ["TOPIC_EXISTS", 409, () => create(`{"name":"t"}`)],
       ["BAD_REQUEST", 400, () => post(server, "t", {})],
       ["BAD_REQUEST", 400, () => fetch(topicUrl(server, "t", "/messages?last_n=x"))],
       ["BAD_REQUEST", 400, () => fetch(topicUrl(server, "t", "/events?queue=0"))],
@@ -220,10 +220,10 @@ describe("counters", () => {
       ["TOPIC_NOT_FOUND", 404, () => fetch(topicUrl(server, "none"), { method: "DELETE" })],
       ["TOPIC_NOT_FOUND", 404, () => fetch(topicUrl(server, "none", "/messages"))],
       ["TOPIC_NOT_FOUND", 404, () => fetch(topicUrl(server, "none", "/events"))],
-      ["TOPIC_NOT_FOUND", 410, () => fetch(topicUrl(server, "t", "/messages?epoch=x"))],
+      ["EPOCH_OVER", 410, () => fetch(topicUrl(server, "t", "/messages?epoch=x"))],
       ["LIMIT_EXCEEDED", 429, () => create(`{"name":"u"}`)],
       ["TOO_LARGE", 413, () => post(server, "t", { payload: "x".repeat(100) })],
-      ["UNAUTHORIZED", 403, () => fetch(topicUrl(server, "t"), { headers: { origin: "https://a.example" } })],
+      ["FORBIDDEN", 403, () => fetch(topicUrl(server, "t"), { headers: { origin: "https://a.example" } })],
     ];
     for (const [code, status, ask] of cases) {
       const steps = await moved(server, async () => {
@@ -234,16 +234,16 @@ describe("counters", () => {
   });
 
   test.each([
-    [404, "GET", "/nope"],
-    [405, "PUT", "/topics"],
-    [426, "GET", "/ws"],
-  ])("count the problem of a request that no handler takes: %d", async (status, method, path) => {
+    [404, "NOT_FOUND", "GET", "/nope"],
+    [405, "METHOD_NOT_ALLOWED", "PUT", "/topics"],
+    [426, "UPGRADE_REQUIRED", "GET", "/ws"],
+  ])("count the problem of a request that no handler takes: %d", async (status, code, method, path) => {
     await using server = startTestServer();
     const steps = await moved(server, async () => {
       const problem = await problemOf(await fetch(server.url + path, { method }));
-      expect(problem).toMatchObject({ status, code: "BAD_REQUEST" });
+      expect(problem).toMatchObject({ status, code });
     });
-    expect(steps).toEqual({ "errors BAD_REQUEST": 1 });
+    expect(steps).toEqual({ [`errors ${code}`]: 1 });
   });
 
   test("count a fault of ours as INTERNAL", async () => {

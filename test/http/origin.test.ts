@@ -154,7 +154,7 @@ describe("the answer to a page", () => {
         const response = await fetch(server.url + path, { method, headers: { origin } });
         expect([...response.headers.keys()].filter((name) => name.startsWith("access-control-"))).toEqual([]);
         const { status, code, detail } = await problemOf(response);
-        expect([status, code, detail]).toEqual([403, "UNAUTHORIZED", `ALLOWED_ORIGINS does not include '${origin}'`]);
+        expect([status, code, detail]).toEqual([403, "FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`]);
       }
       await expect(Client.connect(server, { origin })).rejects.toThrow("Cannot connect");
     }

@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { ERRORS, type ErrorCode } from "../../src/protocol/codes.ts";
+import { post, problemOf, topicUrl } from "../support/answers.ts";
+import { createTopic, startTestServer } from "../support/server.ts";
+
+/** One request for each code that HTTP knows, but for faults of ours, limits and a shutdown, which have tests of their own. */
+const REQUESTS: [ErrorCode, (url: string) => Promise<Response>][] = [
+  ["BAD_REQUEST", (url) => fetch(`${url}/topics`, { method: "POST", body: "{" })],
+  ["BAD_REQUEST", (url) => fetch(`${url}/topics/t/messages?last=1`)],
+  ["FORBIDDEN", (url) => fetch(`${url}/topics`, { headers: { origin: "https://elsewhere.example" } })],
+  ["NOT_FOUND", (url) => fetch(`${url}/nope`)],
+  ["TOPIC_NOT_FOUND", (url) => fetch(`${url}/topics/none`)],
+  ["METHOD_NOT_ALLOWED", (url) => fetch(`${url}/topics`, { method: "PUT" })],
+  ["TOPIC_EXISTS", (url) => fetch(`${url}/topics`, { method: "POST", body: '{"name":"t"}' })],
+  ["EPOCH_OVER", (url) => fetch(`${url}/topics/t/messages?since=another:1`)],
+  ["PRECONDITION_FAILED", (url) => fetch(`${url}/topics/t`, { method: "DELETE", headers: { "if-match": '"a"' } })],
+  ["TOO_LARGE", (url) => fetch(`${url}/topics`, { method: "POST", body: "x".repeat(1001) })],
+  [
+    "UNSUPPORTED_ENCODING",
+    (url) => fetch(`${url}/topics`, { method: "POST", body: "x", headers: { "content-encoding": "gzip" } }),
+  ],
+  ["UPGRADE_REQUIRED", (url) => fetch(`${url}/ws`)],
+];
+
+test.each(REQUESTS)("%s is answered with the status and title of the one table", async (code, ask) => {
+  await using server = startTestServer({ MAX_MESSAGE_BYTES: "1000" });
+  await createTopic(server, "t");
+  const { status, title } = ERRORS[code];
+  const response = await ask(server.url);
+  expect(response.status).toBe(status ?? 0);
+  expect(await problemOf(response)).toMatchObject({ code, status, title });
+});
+
+test("a query parameter that is not known is refused by its name, and nothing is opened", async () => {
+  await using server = startTestServer();
+  await createTopic(server, "t");
+  await post(server, "t", { payload: 1 });
+  const problem = await problemOf(await fetch(topicUrl(server, "t", "/events?lastEventId=e:1")));
+  expect(problem).toMatchObject({
+    status: 400,
+    code: "BAD_REQUEST",
+    detail: "Unknown query parameter 'lastEventId'; this path knows last_n, since, client_id, queue, overflow",
+  });
+});
