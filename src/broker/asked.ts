@@ -1,4 +1,4 @@
-import { Refusal } from "../protocol/codes.ts";
+import { ProtocolError } from "../protocol/codes.ts";
 import type { Replay } from "../protocol/encode.ts";
 import type { Position } from "../protocol/event-stream.ts";
 import type { Overflow } from "../protocol/frames.ts";
@@ -21,7 +21,7 @@ export function startOf({ name, epoch, log, historyStart }: Topic, { last_n = 0,
   if (since.epoch !== epoch) return historyStart;
   if (since.seq <= log.newest) return Math.max(since.seq, historyStart);
   const message = `There is no seq ${since.seq} in this epoch yet: the newest is ${log.newest}`;
-  throw new Refusal("BAD_REQUEST", message, { topic: name });
+  throw new ProtocolError("BAD_REQUEST", message, { topic: name });
 }
 
 /** What is to be said to one who asked for all after a position, and is sent all after `from`. */

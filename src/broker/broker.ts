@@ -1,4 +1,4 @@
-import { CLOSE, limitExceeded, Refusal, shuttingDown, topicNotFound } from "../protocol/codes.ts";
+import { CLOSE, limitExceeded, ProtocolError, shuttingDown, topicNotFound } from "../protocol/codes.ts";
 import { encodeEvent, type Published, type Subscribed } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
 import { outcomeOf, startOf, type Asked } from "./asked.ts";
@@ -42,7 +42,7 @@ export type BrokerPorts = {
  * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
  * the next `flush()`, as far as each takes it.
  *
- * Knows no socket, timer or clock. A request that cannot be granted throws a `Refusal` and has changed
+ * Knows no socket, timer or clock. A request that cannot be granted throws a `ProtocolError` and has changed
  * nothing, save that the topic it names may have been created by it where `autoCreateTopics` is on.
  *
  * | publish()     | constant, whatever the number of subscribers |
@@ -89,7 +89,7 @@ export class Broker {
     return this.#memory.used;
   }
 
-  /** @throws {Refusal} where there is no such topic */
+  /** @throws {ProtocolError} where there is no such topic */
   topic(name: string): Topic {
     const topic = this.#topics.get(name);
     if (topic === undefined) throw topicNotFound(name);
@@ -104,7 +104,7 @@ export class Broker {
   createTopic(name: string): Topic {
     this.#checkOpen();
     if (this.#topics.has(name)) {
-      throw new Refusal("TOPIC_EXISTS", `Topic '${name}' exists already`, { topic: name });
+      throw new ProtocolError("TOPIC_EXISTS", `Topic '${name}' exists already`, { topic: name });
     }
     const { maxTopics } = this.#limits;
     if (this.#topics.size >= maxTopics) throw limitExceeded("MAX_TOPICS", maxTopics, { topic: name });

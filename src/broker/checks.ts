@@ -1,4 +1,4 @@
-import { Refusal } from "../protocol/codes.ts";
+import { ProtocolError } from "../protocol/codes.ts";
 import { encodeEvent, eventRoom } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { Asked } from "./asked.ts";
@@ -22,7 +22,7 @@ function checkEach(topic: Topic, messages: readonly Message[], ts: string, most:
     if (size <= most) continue;
     const name = messages.length === 1 ? "message" : `messages[${index}]`;
     const problem = `${name} makes an event of ${size} bytes, and MAX_MESSAGE_BYTES is ${most}`;
-    throw new Refusal("TOO_LARGE", problem, { topic: topic.name });
+    throw new ProtocolError("TOO_LARGE", problem, { topic: topic.name });
   }
 }
 
@@ -30,5 +30,5 @@ function checkEach(topic: Topic, messages: readonly Message[], ts: string, most:
 export function queueOf(topic: Topic, { queue = topic.queueLimit, overflow = "drop_oldest" }: Asked): Queue {
   if (queue <= topic.queueLimit) return { limit: queue, overflow };
   const message = `'queue' is ${queue}, and MAX_SUBSCRIBER_QUEUE is ${topic.queueLimit}`;
-  throw new Refusal("LIMIT_EXCEEDED", message, { topic: topic.name });
+  throw new ProtocolError("LIMIT_EXCEEDED", message, { topic: topic.name });
 }

@@ -50,7 +50,7 @@ export interface Holder {
  * A subscriber's queue: no events, only a cursor, the `seq` that it was last sent.
  *
  * What lies between the cursor and the newest event is queued. While its connection is blocked the queue is bounded:
- * beyond its limit the oldest fall out, and the hole that this leaves is reported, once and exactly, where it is.
+ * beyond its limit the oldest fall out, and the gap that this leaves is reported, once and exactly, where it is.
  * Events that were asked for as replay do not count, and are sent in full.
  *
  * | a publish            | costs it nothing |
@@ -128,7 +128,7 @@ export class Subscription {
    * Asks for the events after `start`, once more where they were sent before. Returns how many there are.
    *
    * What waits is sent first, or stays queued where the outlet is blocked. What this leaves out all the same, of an
-   * earlier replay or a hole, is reported right away.
+   * earlier replay or a gap, is reported right away.
    */
   replay(start: number): number {
     const { log } = this.feed;
@@ -155,7 +155,7 @@ export class Subscription {
   }
 
   /**
-   * Whether, its connection being blocked, it is to be disconnected, as it asked for in place of a hole: more is queued
+   * Whether, its connection being blocked, it is to be disconnected, as it asked for in place of a gap: more is queued
    * than may be, or some of it is gone already for want of memory.
    */
   get tooSlow(): boolean {
@@ -206,7 +206,7 @@ export class Subscription {
     this.#held = this.#shared.memory.hold(this.feed.log, first, this.#replayEnd);
   }
 
-  /** Reports all that was not sent as one hole; nothing is sent after it. */
+  /** Reports all that was not sent as one gap; nothing is sent after it. */
   abandon(): void {
     this.standAt(this.position);
     if (this.pending) this.#report(this.feed.log.newest);
@@ -231,9 +231,9 @@ export class Subscription {
     return this.feed.log.newest - Math.max(this.position, this.#replayEnd) > this.queue.limit;
   }
 
-  /** Tells of the hole after the cursor, up to `last`, and moves past it. */
+  /** Tells of the gap after the cursor, up to `last`, and moves past it. */
   #report(last: number): void {
-    // Who wants the latest only has asked for the holes: the jump in seq tells of them.
+    // Who wants the latest only has asked for the gaps: the jump in seq tells of them.
     if (this.queue.overflow !== "latest") this.outlet.notice(slowConsumer(this.feed.name, this.#cursor + 1, last));
     this.#dropped += last - this.#cursor;
     this.#shared.metrics.dropped(last - this.#cursor);

@@ -1,11 +1,11 @@
-import { Refusal } from "../protocol/codes.ts";
+import { ProtocolError } from "../protocol/codes.ts";
 import { shorten, type Read } from "../protocol/read.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** What was read, or the refusal of a request that is not as it should be. */
 export function checked<T>(read: Read<T>): T {
-  if (!read.ok) throw new Refusal("BAD_REQUEST", read.problem);
+  if (!read.ok) throw new ProtocolError("BAD_REQUEST", read.problem);
   return read.content;
 }
 
@@ -13,13 +13,13 @@ export function checked<T>(read: Read<T>): T {
  * Reads a request's body as text.
  *
  * @param maxBytes the size past which nothing more is read
- * @throws {Refusal} 413 where the body is larger, 415 where it is compressed, 400 where it is broken off or not UTF-8
+ * @throws {ProtocolError} 413 where the body is larger, 415 where it is compressed, 400 where it is broken off or not UTF-8
  */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     const detail = `The body has Content-Encoding '${shorten(encoding)}'; send it as it is, without one`;
-    throw new Refusal("UNSUPPORTED_ENCODING", detail);
+    throw new ProtocolError("UNSUPPORTED_ENCODING", detail);
   }
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];
@@ -31,16 +31,16 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
       chunks.push(chunk);
     }
   } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
-    throw new Refusal("BAD_REQUEST", "The body was not sent to its end");
+    if (cause instanceof ProtocolError) throw cause;
+    throw new ProtocolError("BAD_REQUEST", "The body was not sent to its end");
   }
   try {
     return utf8.decode(Buffer.concat(chunks));
   } catch {
-    throw new Refusal("BAD_REQUEST", "The body is not valid UTF-8");
+    throw new ProtocolError("BAD_REQUEST", "The body is not valid UTF-8");
   }
 }
 
-function tooLarge(maxBytes: number): Refusal {
-  return new Refusal("TOO_LARGE", `The body is larger than MAX_MESSAGE_BYTES, ${maxBytes}`);
+function tooLarge(maxBytes: number): ProtocolError {
+  return new ProtocolError("TOO_LARGE", `The body is larger than MAX_MESSAGE_BYTES, ${maxBytes}`);
 }

@@ -1,6 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
-import { Refusal, shuttingDown, type ErrorCode } from "../protocol/codes.ts";
+import { ProtocolError, shuttingDown, type ErrorCode } from "../protocol/codes.ts";
 import { encodeAnswer } from "../protocol/encode.ts";
 import { parseEventId, retryField, STREAM_HEADERS, streamEvent } from "../protocol/event-stream.ts";
 import { readStreamQuery, type StreamQuery } from "../protocol/http.ts";
@@ -39,7 +39,7 @@ export function openEvents(deps: Deps) {
       }
       return open(deps, request, server, query, since);
     } catch (cause) {
-      const isPassing = cause instanceof Refusal && PASSING.includes(cause.code);
+      const isPassing = cause instanceof ProtocolError && PASSING.includes(cause.code);
       if (isPassing && since !== undefined) return later(deps, cause);
       throw cause;
     }
@@ -65,7 +65,7 @@ function open(
  * The answer to one who comes back and cannot be served now: a browser's `EventSource` does not come back another time from
  * any status but 200.
  */
-function later(deps: Deps, refusal: Refusal): Response {
+function later(deps: Deps, refusal: ProtocolError): Response {
   noteRefusal(deps, refusal);
   const { code, message, topic } = refusal;
   const error = encodeAnswer({ type: "error", topic, error: { code, message } }, undefined, deps.clock.iso());
@@ -78,5 +78,5 @@ function startOf(request: RoutedRequest, { since }: StreamQuery): StreamQuery["s
   if (text === null || text === "") return since;
   const position = parseEventId(text);
   if (position !== undefined) return position;
-  throw new Refusal("BAD_REQUEST", "'Last-Event-ID' must be the id of an event of this server, EPOCH:SEQ");
+  throw new ProtocolError("BAD_REQUEST", "'Last-Event-ID' must be the id of an event of this server, EPOCH:SEQ");
 }

@@ -1,6 +1,6 @@
 import type { Server } from "bun";
 import type { AnswerBudget } from "../ops/answer-budget.ts";
-import { Refusal } from "../protocol/codes.ts";
+import { ProtocolError } from "../protocol/codes.ts";
 
 /** What of Bun's server an answer needs that may be read slowly. */
 export type Watched = Pick<Server<unknown>, "timeout" | "requestIP">;
@@ -41,14 +41,14 @@ export class LargeAnswers {
    * Refuses what there is no room for, before anything is made for it.
    *
    * @param about how large the answer will be, in bytes
-   * @throws {Refusal} where too much waits already
+   * @throws {ProtocolError} where too much waits already
    */
   checkRoom(server: Watched, about: number): void {
     const budget = this.#budget;
     if (!budget.hasRoom(about)) this.#sweep(server);
     if (this.#waiting.size === 0 || budget.hasRoom(about)) return;
     const detail = `UNREAD_ANSWER_BYTES is ${budget.limit}: so much waits to be read already; try again`;
-    throw new Refusal("LIMIT_EXCEEDED", detail);
+    throw new ProtocolError("LIMIT_EXCEEDED", detail);
   }
 
   /** Answers with `text`, which its reader may take slowly, as long as it takes some. */

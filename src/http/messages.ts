@@ -1,7 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { Clock } from "../ops/clock.ts";
-import { Refusal } from "../protocol/codes.ts";
+import { ProtocolError } from "../protocol/codes.ts";
 import { encodeHistory } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages, type HistoryQuery } from "../protocol/http.ts";
 import { checked, readText } from "./body.ts";
@@ -34,7 +34,7 @@ export function readHistory({ broker, answers }: Pick<Deps, "broker" | "answers"
     const epoch = query.epoch ?? query.since?.epoch;
     if (epoch !== undefined && epoch !== topic.epoch) {
       const message = `Epoch '${epoch}' of topic '${topic.name}' is over: it is '${topic.epoch}' now`;
-      throw new Refusal("EPOCH_OVER", message, { topic: topic.name });
+      throw new ProtocolError("EPOCH_OVER", message, { topic: topic.name });
     }
     const headers = { "content-type": "application/json;charset=utf-8" };
     const { size, ...page } = pageOf(topic, query, Math.min(HISTORY_PAGE_BYTES, answers.largest));

@@ -1,7 +1,7 @@
-import { ERRORS, Refusal } from "../protocol/codes.ts";
+import { ERRORS, ProtocolError } from "../protocol/codes.ts";
 
 /** A problem document (RFC 9457 §3) of a refusal, with our code as an extension member (§3.2). */
-export function problem({ code, message: detail }: Refusal, headers: Record<string, string> = {}): Response {
+export function problem({ code, message: detail }: ProtocolError, headers: Record<string, string> = {}): Response {
   // A code without a status answers no request: one that does all the same is a fault of ours.
   const { status = ERRORS.INTERNAL.status, title } = ERRORS[code];
   return Response.json(

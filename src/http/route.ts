@@ -1,7 +1,7 @@
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
-import { Refusal, shuttingDown } from "../protocol/codes.ts";
+import { ProtocolError, shuttingDown } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
 import type { Allowed } from "./origin.ts";
 import { problem } from "./problem.ts";
@@ -9,7 +9,7 @@ import { pathOf, type RoutedRequest } from "./topic-path.ts";
 
 type Answer = Response | undefined;
 
-/** Answers one request; undefined where it became a WebSocket. A thrown `Refusal` is answered as its problem document. */
+/** Answers one request; undefined where it became a WebSocket. A thrown `ProtocolError` is answered as its problem document. */
 export type Handler<Server> = (request: RoutedRequest, server: Server) => Answer | Promise<Answer>;
 
 export type RouteDeps = {
@@ -39,7 +39,7 @@ export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileSt
     if (handler !== undefined) return handler(request, server);
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
     const detail = `${request.method} is not for this path; it takes ${allow}`;
-    return refuse(deps, new Refusal("METHOD_NOT_ALLOWED", detail), { allow });
+    return refuse(deps, new ProtocolError("METHOD_NOT_ALLOWED", detail), { allow });
   });
 }
 
@@ -54,7 +54,7 @@ export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler
       const answer = await handler(request, server);
       return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
-      const refusal = cause instanceof Refusal ? cause : fault(deps.log, request, cause);
+      const refusal = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
       return withCors(request, allowed, refuse(deps, refusal));
     }
   };
@@ -62,10 +62,11 @@ export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler
 
 /** Refuses a request whose fields ask for what cannot be (RFC 9112 §3.2, RFC 9110 §13.1.1). */
 function checkFields({ headers }: Request): void {
-  if (headers.get("host")?.includes(",") === true) throw new Refusal("BAD_REQUEST", "There is more than one Host");
+  if (headers.get("host")?.includes(",") === true)
+    throw new ProtocolError("BAD_REQUEST", "There is more than one Host");
   const tags = headers.get("if-match");
   if (tags === null || tags.trim() === "*") return;
-  throw new Refusal("PRECONDITION_FAILED", "'If-Match' names an entity tag, and nothing here has one");
+  throw new ProtocolError("PRECONDITION_FAILED", "'If-Match' names an entity tag, and nothing here has one");
 }
 
 /** What a conditional request is answered, and what Bun leaves out (RFC 9110 §13.1.2, §6.6.1). */
@@ -76,32 +77,35 @@ function conditional({ method, headers }: Request, answer: Answer): Answer {
   return isThere ? new Response(null, { status: 304 }) : answer;
 }
 
-function foreignPage({ throttle }: RouteDeps, request: Request): Refusal {
+function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
   const origin = shorten(originOf(request) ?? "");
   throttle.warn("a web page was refused: ALLOWED_ORIGINS does not include its origin", {
     origin,
     host: request.headers.get("host"),
     path: pathOf(request),
   });
-  return new Refusal("FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`);
+  return new ProtocolError("FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`);
 }
 
 /** Answers with a problem document, and takes note of it. */
-export function refuse(deps: RouteDeps, refusal: Refusal, headers?: Record<string, string>): Response {
+export function refuse(deps: RouteDeps, refusal: ProtocolError, headers?: Record<string, string>): Response {
   noteRefusal(deps, refusal);
   return problem(refusal, headers);
 }
 
 /** Counts a refusal, and logs it where a limit is its reason. */
-export function noteRefusal({ metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">, refusal: Refusal): void {
+export function noteRefusal(
+  { metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">,
+  refusal: ProtocolError,
+): void {
   metrics.refused(refusal.code);
   if (refusal.code !== "LIMIT_EXCEEDED") return;
   throttle.warn("limit reached: an HTTP request was refused", { limit: refusal.message });
 }
 
-function fault(log: Logger, request: Request, cause: unknown): Refusal {
+function fault(log: Logger, request: Request, cause: unknown): ProtocolError {
   log.error("cannot answer a request", { method: request.method, path: pathOf(request), cause });
-  return new Refusal("INTERNAL", "Internal error; the server's log has its cause");
+  return new ProtocolError("INTERNAL", "Internal error; the server's log has its cause");
 }
 
 /** Lets an allowed page of another origin read the answer (Fetch standard, CORS protocol). */

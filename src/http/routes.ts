@@ -1,7 +1,7 @@
 import type { Server } from "bun";
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../ops/clock.ts";
-import { Refusal } from "../protocol/codes.ts";
+import { ProtocolError } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
 import type { Clients } from "../transport/clients.ts";
 import type { SseTransport } from "../transport/sse.ts";
@@ -56,7 +56,7 @@ export function routes(deps: HttpDeps) {
 export function notFound(deps: RouteDeps) {
   const handler = guarded<BunServer>(deps, false, (request) => {
     const detail = `There is nothing at ${shorten(pathOf(request))}`;
-    return refuse(deps, new Refusal("NOT_FOUND", detail));
+    return refuse(deps, new ProtocolError("NOT_FOUND", detail));
   });
   return async (request: Request, server: BunServer): Promise<Response> =>
     (await handler(request, server)) ?? new Response(null, { status: 500 });
@@ -72,7 +72,7 @@ function upgrade(deps: RouteDeps) {
     const port = server.requestIP(request)?.port;
     if (asked && server.upgrade(request, { data: { port, client: undefined } })) return undefined;
     const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
-    const refusal = new Refusal("UPGRADE_REQUIRED", detail);
+    const refusal = new ProtocolError("UPGRADE_REQUIRED", detail);
     return refuse(deps, refusal, { upgrade: "websocket", connection: "upgrade" });
   };
 }

@@ -1,4 +1,4 @@
-import { Refusal, topicNotFound } from "../protocol/codes.ts";
+import { ProtocolError, topicNotFound } from "../protocol/codes.ts";
 import { isName } from "../protocol/names.ts";
 
 /** A request to a path of which a part may be a topic's name, as Bun's router hands it over, percent-decoded. */
@@ -10,12 +10,12 @@ const REPLACEMENT = "\uFFFD";
 /**
  * The topic that a path under `/topics/` names (RFC 3986 §2.1).
  *
- * @throws {Refusal} where its encoding is malformed, or no topic can have that name
+ * @throws {ProtocolError} where its encoding is malformed, or no topic can have that name
  */
 export function topicOf({ params, url }: RoutedRequest): string {
   const name = params?.name ?? "";
   if (name.includes(REPLACEMENT) && name !== spelledOut(url)) {
-    throw new Refusal("BAD_REQUEST", "The topic's name in the path is not valid percent-encoding of UTF-8");
+    throw new ProtocolError("BAD_REQUEST", "The topic's name in the path is not valid percent-encoding of UTF-8");
   }
   if (!isName(name)) throw topicNotFound(name);
   return name;

@@ -36,27 +36,27 @@ export const CLOSE = {
 export type Close = (typeof CLOSE)[keyof typeof CLOSE];
 
 /** A request that cannot be granted, in the words its sender is told. Thrown by the broker, answered by a transport. */
-export class Refusal extends Error {
+export class ProtocolError extends Error {
   readonly code: ErrorCode;
   readonly topic: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: { topic?: string } = {}) {
     super(message);
-    this.name = "Refusal";
+    this.name = "ProtocolError";
     this.code = code;
     this.topic = details.topic;
   }
 }
 
-export function shuttingDown(): Refusal {
-  return new Refusal("SHUTTING_DOWN", "The server is shutting down");
+export function shuttingDown(): ProtocolError {
+  return new ProtocolError("SHUTTING_DOWN", "The server is shutting down");
 }
 
-export function topicNotFound(topic: string): Refusal {
-  return new Refusal("TOPIC_NOT_FOUND", `Topic '${topic}' not found`, { topic });
+export function topicNotFound(topic: string): ProtocolError {
+  return new ProtocolError("TOPIC_NOT_FOUND", `Topic '${topic}' not found`, { topic });
 }
 
 /** Names the limit and its value, so that whoever reads it knows what to raise. */
-export function limitExceeded(limit: string, value: number, details: { topic?: string } = {}): Refusal {
-  return new Refusal("LIMIT_EXCEEDED", `${limit} is ${value}: that many are in use already`, details);
+export function limitExceeded(limit: string, value: number, details: { topic?: string } = {}): ProtocolError {
+  return new ProtocolError("LIMIT_EXCEEDED", `${limit} is ${value}: that many are in use already`, details);
 }

@@ -8,10 +8,10 @@ export type Notice =
   | { type: "info"; msg: "subscription_replaced"; topic: string }
   | { type: "info"; msg: "server_shutdown"; retry_after_ms: number }
   | { type: "info"; msg: "ping" }
-  | { type: "error"; topic: string; error: Hole & { code: "SLOW_CONSUMER"; message: string } };
+  | { type: "error"; topic: string; error: Gap & { code: "SLOW_CONSUMER"; message: string } };
 
 /** Events that a subscriber was not sent and will not be: every `seq` from first to last. */
-export type Hole = { dropped: number; first_seq: number; last_seq: number };
+export type Gap = { dropped: number; first_seq: number; last_seq: number };
 
 /**
  * What the frames of a topic have in common, written once: a string is made, and later read as a whole, the faster the
@@ -53,7 +53,7 @@ export type Answer =
   | { type: "error"; topic?: string | undefined; error: { code: ErrorCode; message: string } }
   | { type: "pong" };
 
-/** The hole of every event from `first` to `last`, both included, as its subscriber is told. */
+/** The gap of every event from `first` to `last`, both included, as its subscriber is told. */
 export function slowConsumer(topic: string, first: number, last: number): Notice {
   const dropped = last - first + 1;
   const events = dropped === 1 ? "1 event was" : `${dropped} events were`;

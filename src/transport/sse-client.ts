@@ -46,7 +46,7 @@ export class SseClient implements Client {
   readonly #ended = Promise.withResolvers<void>();
   #stream: ReadableStreamDirectController | undefined;
   #epoch = "";
-  #passesHoles = true;
+  #passesGaps = true;
   #batching = false;
   /** What was sent during a batch, or before the stream was there. */
   #gathered = "";
@@ -70,7 +70,7 @@ export class SseClient implements Client {
   begin(subscribed: Subscribed, overflow: Overflow | undefined): void {
     const { epoch, seq, replay } = subscribed;
     this.#epoch = epoch;
-    this.#passesHoles = overflow !== "disconnect";
+    this.#passesGaps = overflow !== "disconnect";
     const ack = encodeAnswer({ type: "ack", status: "ok", ...subscribed }, undefined, this.#clock.iso());
     this.#send(retryField() + streamEvent(ack, { name: "subscribed", id: eventId({ epoch, seq: seq - replay }) }));
   }
@@ -112,10 +112,10 @@ export class SseClient implements Client {
       this.#send(streamEvent(text, { name: "info" }));
       return;
     }
-    // Who was told of a hole has passed it: on its return it is not sent what it was told is dropped. Save one who
-    // asked to be disconnected, who would rather return than have the hole.
+    // Who was told of a gap has passed it: on its return it is not sent what it was told is dropped. Save one who
+    // asked to be disconnected, who would rather return than have the gap.
     const passed = { id: eventId({ epoch: this.#epoch, seq: notice.error.last_seq }) };
-    this.#send(streamEvent(text, { name: "slow_consumer", ...(this.#passesHoles ? passed : {}) }));
+    this.#send(streamEvent(text, { name: "slow_consumer", ...(this.#passesGaps ? passed : {}) }));
   }
 
   listen(): void {}

@@ -20,13 +20,13 @@ export class SseTransport {
     this.#deps = deps;
   }
 
-  /** @throws {Refusal} where there may be no more connections */
+  /** @throws {ProtocolError} where there may be no more connections */
   checkRoom(): void {
     const { clients } = this.#deps;
     if (clients.full) clients.checkRoom();
   }
 
-  /** @throws {Refusal} where the subscription cannot be granted */
+  /** @throws {ProtocolError} where the subscription cannot be granted */
   open(request: Request, server: Timeouts, topic: string, clientId: string, asked: Asked): Response {
     const { broker, clients } = this.#deps;
     clients.checkRoom();

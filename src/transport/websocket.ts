@@ -4,7 +4,7 @@ import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
-import { CLOSE, Refusal } from "../protocol/codes.ts";
+import { CLOSE, ProtocolError } from "../protocol/codes.ts";
 import { encodePublished } from "../protocol/encode.ts";
 import { decode, type ClientFrame } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/json-text.ts";
@@ -82,13 +82,13 @@ export class WebSocketTransport {
     if (client === undefined || !client.open) return;
     client.unanswered = 0;
     if (typeof message !== "string") {
-      this.#refuse(client, new Refusal("BAD_REQUEST", "A frame must be JSON text, not binary"), undefined);
+      this.#refuse(client, new ProtocolError("BAD_REQUEST", "A frame must be JSON text, not binary"), undefined);
       return;
     }
     const decoded = decode(message);
     if (!decoded.ok) {
       const { problem, topic, requestId } = decoded;
-      this.#refuse(client, new Refusal("BAD_REQUEST", problem, topic === undefined ? {} : { topic }), requestId);
+      this.#refuse(client, new ProtocolError("BAD_REQUEST", problem, topic === undefined ? {} : { topic }), requestId);
       return;
     }
     try {
@@ -127,8 +127,8 @@ export class WebSocketTransport {
 
   #refuse(client: WebSocketClient, cause: unknown, requestId: RawJson | undefined, what = "a frame"): void {
     const { metrics, log, throttle } = this.#deps;
-    metrics.refused(cause instanceof Refusal ? cause.code : "INTERNAL");
-    if (cause instanceof Refusal) {
+    metrics.refused(cause instanceof ProtocolError ? cause.code : "INTERNAL");
+    if (cause instanceof ProtocolError) {
       const { code, message, topic } = cause;
       if (code === "LIMIT_EXCEEDED")
         throttle.warn(`limit reached: ${what} was refused`, { ...factsOf(client), limit: message });

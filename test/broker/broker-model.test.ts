@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { Broker } from "../../src/broker/broker.ts";
 import type { Connection } from "../../src/broker/connection.ts";
 import { OVERFLOWS, type Overflow } from "../../src/protocol/frames.ts";
-import { Refusal } from "../../src/protocol/codes.ts";
-import { slowConsumer, type Hole, type Notice } from "../../src/protocol/encode.ts";
+import { ProtocolError } from "../../src/protocol/codes.ts";
+import { slowConsumer, type Gap, type Notice } from "../../src/protocol/encode.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 import { brokerPorts } from "../support/broker-ports.ts";
@@ -35,7 +35,7 @@ class Comparison {
   readonly topics = new Map<string, NaiveTopic>();
   readonly clients: Client[] = [];
   delivered = 0;
-  holes = 0;
+  gaps = 0;
 
   constructor(random: Random, maxHistory: number, queueLimit: number) {
     this.random = random;
@@ -64,7 +64,7 @@ class Comparison {
     const infos: Notice[] = [];
     for (const sent of client.outlet.sent.splice(0)) {
       if (typeof sent === "string") this.#event(client, sent, ending);
-      else if (sent.type === "error") this.#hole(client, sent.topic, sent.error, ending);
+      else if (sent.type === "error") this.#gap(client, sent.topic, sent.error, ending);
       else infos.push(sent);
     }
     return infos;
@@ -82,12 +82,12 @@ class Comparison {
     const subscriber = this.#subscriber(client, topic, ending);
     if (subscriber.overflow === "latest" && subscriber.replay.length === 0) subscriber.dropped = [];
     const { replay, dropped, queue } = subscriber;
-    const expected = replay.length > 0 ? replay.shift() : dropped.length > 0 ? "a hole first" : queue.shift();
+    const expected = replay.length > 0 ? replay.shift() : dropped.length > 0 ? "a gap first" : queue.shift();
     expect(seq).toBe(expected);
     this.delivered++;
   }
 
-  #hole(client: Client, name: string, { first_seq, last_seq }: Hole, ending: NaiveSubscriber | undefined): void {
+  #gap(client: Client, name: string, { first_seq, last_seq }: Gap, ending: NaiveSubscriber | undefined): void {
     const subscriber = this.#subscriber(client, name, ending);
     const { replay, dropped, queue } = subscriber;
     const lost = range(first_seq, last_seq);
@@ -105,7 +105,7 @@ class Comparison {
       expect({ replay, lost }).toEqual({ replay: [], lost: dropped });
       subscriber.dropped = [];
     }
-    this.holes++;
+    this.gaps++;
   }
 
   /** Of a queue over its limit a client that was blocked has lost the oldest, or all but the newest. */
@@ -186,7 +186,7 @@ class Comparison {
     const { topic, client } = subscriber;
     subscribe();
     if (last_n === 0) return expect(client.outlet.sent).toEqual([]);
-    // Sending never ends with a hole, an event always follows: one at the end tells what the new replay leaves out.
+    // Sending never ends with a gap, an event always follows: one at the end tells what the new replay leaves out.
     const last = client.outlet.sent.at(-1);
     const told = typeof last === "object" && last.type === "error" ? client.outlet.sent.splice(-1) : [];
     this.consume(client);
@@ -214,13 +214,13 @@ class Comparison {
     if (subscriber?.client === client) this.ended(subscriber, []);
   }
 
-  /** A subscription that ends was sent what the outlet took, then told the rest as one hole. */
+  /** A subscription that ends was sent what the outlet took, then told the rest as one gap. */
   ended(subscriber: NaiveSubscriber, infos: Notice[]): void {
     const { client, topic } = subscriber;
     topic.subscribers.delete(subscriber.id);
     client.mine.delete(topic.name);
     expect(this.consume(client, subscriber)).toEqual(infos);
-    // Who wants the latest only is told of no hole.
+    // Who wants the latest only is told of no gap.
     const silent = subscriber.overflow === "latest" && client.outlet.blocked;
     if (!silent) this.#nothingLeft(subscriber);
   }
@@ -311,7 +311,7 @@ function refused(request: () => unknown): string | undefined {
     request();
     return undefined;
   } catch (cause) {
-    if (cause instanceof Refusal) return cause.code;
+    if (cause instanceof ProtocolError) return cause.code;
     throw cause;
   }
 }
@@ -333,7 +333,7 @@ for (const [maxHistory, queueLimit] of [
       throw new Error(`SEED=${seed}, operation ${step}: ${cause instanceof Error ? cause.stack : cause}`);
     }
     expect(comparison.delivered).toBeGreaterThan(OPERATIONS / 10);
-    expect(comparison.holes).toBeGreaterThan(OPERATIONS / 1000);
+    expect(comparison.gaps).toBeGreaterThan(OPERATIONS / 1000);
   });
 }
 

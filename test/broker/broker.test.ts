@@ -23,7 +23,7 @@ function setUp(limits: Partial<BrokerLimits> = {}) {
   return { broker, connect, publish, wakes: () => wakes };
 }
 
-test("Broker reports the exact hole after an overflow, where it is", () => {
+test("Broker reports the exact gap after an overflow, where it is", () => {
   const { broker, connect, publish } = setUp();
   const { outlet, connection } = connect();
   broker.subscribe(connection, "t", "me", { last_n: 0 });
@@ -317,7 +317,7 @@ test("Broker keeps history within its memory, and says what a subscriber lost by
   expect(outlet.story).toEqual([`1-${oldest - 1}`, ...Array.from({ length: 31 - oldest }, (_, i) => `${oldest + i}`)]);
 });
 
-test("Broker disconnects one who would rather not have a hole, also where it is for want of memory", () => {
+test("Broker disconnects one who would rather not have a gap, also where it is for want of memory", () => {
   const { broker, connect, publish } = setUp({ maxHistory: 100, maxSubscriberQueue: 50, historyMemoryBytes: 50_000 });
   const { outlet, connection } = connect();
   broker.subscribe(connection, "t", "me", { overflow: "disconnect" });

@@ -127,7 +127,7 @@ describe("Subscription.figures()", () => {
     expect(stage.figures).toEqual({ queued: 0, dropped: 5 });
   });
 
-  test("add up several holes, told and not told yet", () => {
+  test("add up several gaps, told and not told yet", () => {
     const stage = new Stage();
     stage.subscribe();
     stage.block();
@@ -154,7 +154,7 @@ describe("Subscription.figures()", () => {
     expect(stage.figures).toEqual({ queued: 1, dropped: 2 });
   });
 
-  test("of `latest` count all but the newest as dropped as soon as it falls behind, told of no hole", () => {
+  test("of `latest` count all but the newest as dropped as soon as it falls behind, told of no gap", () => {
     const stage = new Stage();
     stage.subscribe({ queue: 3, overflow: "latest" });
     stage.block();
@@ -245,7 +245,7 @@ describe("Subscription.figures()", () => {
     expect(stage.figures).toEqual({ queued: 0, dropped: oldest - 1 });
   });
 
-  test("keep as dropped what a drain has let go of, though a longer queue is asked for before the hole is told", () => {
+  test("keep as dropped what a drain has let go of, though a longer queue is asked for before the gap is told", () => {
     const stage = new Stage({}, 5);
     stage.block();
     stage.subscribe({ last_n: 5, queue: 1 });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Asked } from "../../src/broker/asked.ts";
 import { Broker } from "../../src/broker/broker.ts";
-import { Refusal } from "../../src/protocol/codes.ts";
+import { ProtocolError } from "../../src/protocol/codes.ts";
 import { LIMITS } from "../support/limits.ts";
 import { FakeOutlet } from "../support/outlet.ts";
 import { brokerPorts } from "../support/broker-ports.ts";
@@ -68,7 +68,7 @@ test("since another epoch is not recovered, names nothing as missed, and replays
 test("since a seq that the epoch has not reached is refused", () => {
   const { subscribe, broker } = published();
   const refused = () => subscribe({ since: { epoch: "e", seq: 21 } });
-  expect(refused).toThrow(new Refusal("BAD_REQUEST", "There is no seq 21 in this epoch yet: the newest is 20"));
+  expect(refused).toThrow(new ProtocolError("BAD_REQUEST", "There is no seq 21 in this epoch yet: the newest is 20"));
   expect(broker.subscriptions).toBe(0);
 });
 

@@ -12,7 +12,7 @@ const position = z.object({ epoch: z.string(), seq: z.number() });
 const stateSchema = z.object({
   subscribed: z.number(),
   received: z.array(position),
-  holes: z.array(z.tuple([position, position])),
+  gaps: z.array(z.tuple([position, position])),
   errors: z.array(z.string()),
 });
 
@@ -92,7 +92,7 @@ describe.skipIf(skipBrowser).concurrent("in a browser", () => {
         const end = await untilPage(page, (state) => lastOf(state) === seen + 50);
         expect(end.received.map(({ seq }) => seq)).toEqual(Array.from({ length: seen + 50 }, (_, i) => i + 1));
         expect(new Set(end.received.map(({ epoch }) => epoch)).size).toBe(1);
-        expect([end.holes, end.errors]).toEqual([[], []]);
+        expect([end.gaps, end.errors]).toEqual([[], []]);
       }, 60_000);
     }
   }

@@ -14,7 +14,7 @@ async function publish(client: Client, topic: string, count: number, payload: st
   for (let i = 0; i < count; i++) await client.publish(topic, payload);
 }
 
-/** Each number up to `last` must be in an event or in a hole, in order. */
+/** Each number up to `last` must be in an event or in a gap, in order. */
 function expectAll(frames: readonly Frame[], last: number): void {
   let next = 1;
   for (const { type, topic, seq, error } of frames) {
@@ -44,9 +44,9 @@ test("a client that never reads disturbs nobody, and is told exactly what it los
   const frames = await stalled.readUntil(newestIs(count));
   const [ack, ...rest] = frames;
   expect(ack).toMatchObject({ type: "ack", topic: "t" });
-  const holes = rest.filter(({ type }) => type === "error");
+  const gaps = rest.filter(({ type }) => type === "error");
   // Usually one; each time that the kernel finds some more room for what it takes, one more.
-  expect(holes.length).toBeGreaterThan(0);
+  expect(gaps.length).toBeGreaterThan(0);
   expectAll(rest, count);
   expect(seqs(rest)[0]).toBe(1);
   expect(seqs(rest).slice(-50)).toEqual(range(count - 49, count));
@@ -66,9 +66,9 @@ test("a slow reader gets all that it asked for as replay, whatever is published 
 
   const frames = await slow.readUntil(newestIs(300));
   expect(seqs(frames)).toEqual([...range(1, 100), ...range(251, 300)]);
-  const [hole, ...others] = frames.filter(({ type }) => type === "error");
+  const [gap, ...others] = frames.filter(({ type }) => type === "error");
   expect(others).toEqual([]);
-  expect(hole).toMatchObject({ error: { code: "SLOW_CONSUMER", dropped: 150, first_seq: 101, last_seq: 250 } });
+  expect(gap).toMatchObject({ error: { code: "SLOW_CONSUMER", dropped: 150, first_seq: 101, last_seq: 250 } });
   expect(frames.findIndex(({ type }) => type === "error")).toBe(101);
   slow.cut();
 });

@@ -210,7 +210,7 @@ describe("GET /topics/{name}/messages", () => {
   });
 });
 
-test("a hole that a slow consumer is told of can be fetched from history, exactly", async () => {
+test("a gap that a slow consumer is told of can be fetched from history, exactly", async () => {
   await using server = startTestServer({ MAX_HISTORY: "1000", MAX_SUBSCRIBER_QUEUE: "5" });
   await createTopic(server, "t");
   const slow = await RawClient.connect(server);
@@ -221,12 +221,12 @@ test("a hole that a slow consumer is told of can be fetched from history, exactl
     await publish(server, "t", { messages: range(1, 6).map((part) => ({ payload: [6 * i + part, padding] })) });
   }
   const frames = await slow.readUntil((all) => all.at(-1)?.seq === 120);
-  const holes = frames.flatMap(({ error }) => (error === undefined ? [] : [error]));
-  expect(holes.length).toBeGreaterThan(0);
+  const gaps = frames.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  expect(gaps.length).toBeGreaterThan(0);
 
   const got = frames.flatMap(({ type, seq = 0 }) => (type === "event" ? [seq] : []));
   const epoch = String(frames[0]?.epoch);
-  for (const { code, first_seq = 0, last_seq = 0, dropped } of holes) {
+  for (const { code, first_seq = 0, last_seq = 0, dropped } of gaps) {
     expect(code).toBe("SLOW_CONSUMER");
     for (let since = first_seq - 1; since < last_seq;) {
       const { messages } = await history(server, "t", `?since=${since}&until=${last_seq}&epoch=${epoch}`);

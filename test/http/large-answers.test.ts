@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { LargeAnswers, type Watched } from "../../src/http/large-answers.ts";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
-import { Refusal } from "../../src/protocol/codes.ts";
+import { ProtocolError } from "../../src/protocol/codes.ts";
 
 const LIMIT = 10_000;
 const HEADERS = { "content-type": "text/plain" };
@@ -21,13 +21,13 @@ function setUp(limit = LIMIT) {
     answers.checkRoom(bun, text.length);
     return { request, response: answers.answer(request, bun, text, HEADERS) };
   };
-  const refusalOf = (text: string): Refusal => {
+  const refusalOf = (text: string): ProtocolError => {
     const { used } = budget;
     try {
       ask(text);
     } catch (cause) {
       expect(budget.used).toBe(used);
-      if (cause instanceof Refusal) return cause;
+      if (cause instanceof ProtocolError) return cause;
       throw cause;
     }
     throw new Error("It was answered");

@@ -28,8 +28,8 @@ describe.each(TRANSPORTS)("the log of a subscriber over %s", (transport) => {
     expect(linesOf(server, "a subscriber")).toEqual([`${behind} topic=t client_id=me ${who}`]);
 
     stalled.resume();
-    const { holes } = account(await stalled.takeUntil(last), 0);
-    const lost = holes.reduce((sum, [first, end]) => sum + end - first + 1, 0);
+    const { gaps } = account(await stalled.takeUntil(last), 0);
+    const lost = gaps.reduce((sum, [first, end]) => sum + end - first + 1, 0);
     const caughtUp = "INFO  a subscriber that was too slow has caught up";
     expect(linesOf(server, "a subscriber").slice(1)).toEqual([
       `${caughtUp} topic=t client_id=me ${who} dropped=${lost}`,

@@ -113,7 +113,7 @@ describe("a notice", () => {
   test.each([
     [3, 7, 5, "5 events were"],
     [4, 4, 1, "1 event was"],
-  ])("of a hole from %d to %d says it exactly", (first, last, dropped, words) => {
+  ])("of a gap from %d to %d says it exactly", (first, last, dropped, words) => {
     const message = expect.stringContaining(words);
     expect(JSON.parse(encodeNotice(slowConsumer("t", first, last), TS))).toEqual({
       type: "error",

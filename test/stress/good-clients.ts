@@ -61,7 +61,7 @@ class GoodSubscriber {
       this.seq = frame.seq ?? 0;
       this.subscribed.resolve();
     }
-    // A hole that is reported is a loss all the same: one that reads is not to have any.
+    // A gap that is reported is a loss all the same: one that reads is not to have any.
     if (frame.type !== "event") return;
     if (frame.seq !== this.seq + 1) this.lost += Math.max(1, frame.seq - this.seq - 1);
     this.seq = frame.seq;

@@ -52,13 +52,13 @@ describe("under stress every ledger balances and nothing is left over,", () => {
   });
 });
 
-type Hole = Range & { dropped: number };
+type Gap = Range & { dropped: number };
 
 /** What a ledger is told, to be told otherwise. */
 type Entry =
   | { told: "granted"; ask: Ask; grant: Grant }
   | { told: "received"; seq: number }
-  | { told: "hole"; hole: Hole }
+  | { told: "gap"; gap: Gap }
   | { told: "ended"; how: Ending };
 
 const MAX_HISTORY = 10;
@@ -69,7 +69,7 @@ function balance(entries: readonly Entry[], newest?: number) {
   for (const entry of entries) {
     if (entry.told === "granted") ledger.granted(entry.ask, entry.grant);
     else if (entry.told === "received") ledger.received(entry.seq);
-    else if (entry.told === "hole") ledger.hole(entry.hole);
+    else if (entry.told === "gap") ledger.gap(entry.gap);
     else ledger.ended(entry.how);
   }
   return ledger.balance(newest);
@@ -84,8 +84,8 @@ const granted = (since: number | undefined, seq: number): Entry => {
   return { told: "granted", ask: { ...ask, since }, grant: { seq, replay: seq - Math.max(since, held), ...outcome } };
 };
 const received = (seq: number): Entry => ({ told: "received", seq });
-const hole = (first: number, last: number): Entry => {
-  return { told: "hole", hole: { first_seq: first, last_seq: last, dropped: last - first + 1 } };
+const gap = (first: number, last: number): Entry => {
+  return { told: "gap", gap: { first_seq: first, last_seq: last, dropped: last - first + 1 } };
 };
 const ended = (how: Ending): Entry => ({ told: "ended", how });
 
@@ -102,7 +102,7 @@ function honestEntries(random: Random): { entries: Entry[]; newest: number } {
     newest += 1 + random.int(12);
     while (at < newest) {
       const last: number = Math.min(newest, at + 1 + random.int(5));
-      if (random.chance(0.3)) entries.push(hole(at + 1, last));
+      if (random.chance(0.3)) entries.push(gap(at + 1, last));
       else for (let seq = at + 1; seq <= last; seq++) entries.push(received(seq));
       at = last;
     }
@@ -116,14 +116,14 @@ const FALSIFICATIONS: Record<string, (entry: Entry) => Entry[] | undefined> = {
   "an event is left out": (entry) => (entry.told === "received" ? [] : undefined),
   "an event comes twice": (entry) => (entry.told === "received" ? [entry, entry] : undefined),
   "an event has the number of the next": (entry) => (entry.told === "received" ? [received(entry.seq + 1)] : undefined),
-  "a hole is left out": (entry) => (entry.told === "hole" ? [] : undefined),
-  "a hole is reported twice": (entry) => (entry.told === "hole" ? [entry, entry] : undefined),
-  "a hole is shifted by one": (entry) => shifted(entry, 1, 1),
-  "a hole is shifted back by one": (entry) => shifted(entry, -1, -1),
-  "a hole begins too late": (entry) => shifted(entry, 1, 0),
-  "a hole ends too late": (entry) => shifted(entry, 0, 1),
-  "a hole is miscounted": (entry) => {
-    return entry.told === "hole" ? [{ ...entry, hole: { ...entry.hole, dropped: entry.hole.dropped + 1 } }] : undefined;
+  "a gap is left out": (entry) => (entry.told === "gap" ? [] : undefined),
+  "a gap is reported twice": (entry) => (entry.told === "gap" ? [entry, entry] : undefined),
+  "a gap is shifted by one": (entry) => shifted(entry, 1, 1),
+  "a gap is shifted back by one": (entry) => shifted(entry, -1, -1),
+  "a gap begins too late": (entry) => shifted(entry, 1, 0),
+  "a gap ends too late": (entry) => shifted(entry, 0, 1),
+  "a gap is miscounted": (entry) => {
+    return entry.told === "gap" ? [{ ...entry, gap: { ...entry.gap, dropped: entry.gap.dropped + 1 } }] : undefined;
   },
   "an ack is left out": (entry) => (entry.told === "granted" ? [] : undefined),
   "what was recovered is denied": (entry) => outcome(entry, { recovered: false }, true),
@@ -132,8 +132,8 @@ const FALSIFICATIONS: Record<string, (entry: Entry) => Entry[] | undefined> = {
 };
 
 function shifted(entry: Entry, first: number, last: number): Entry[] | undefined {
-  if (entry.told !== "hole") return undefined;
-  return [hole(entry.hole.first_seq + first, entry.hole.last_seq + last)];
+  if (entry.told !== "gap") return undefined;
+  return [gap(entry.gap.first_seq + first, entry.gap.last_seq + last)];
 }
 
 function outcome(entry: Entry, change: Partial<Grant>, recovered: boolean): Entry[] | undefined {

@@ -21,7 +21,7 @@ export type Sums = { received: number; dropped: number; skipped: number; missed:
 type Line =
   | { kind: "granted"; ask: Ask; grant: Grant }
   | { kind: "received"; first: number; last: number }
-  | { kind: "hole"; hole: Range & { dropped: number } }
+  | { kind: "gap"; gap: Range & { dropped: number } }
   | { kind: "ended"; how: Ending };
 
 /** The rules of the server under test that a ledger is held against. */
@@ -67,9 +67,9 @@ export class Ledger {
   }
 
   /** A `SLOW_CONSUMER`. */
-  hole(hole: Range & { dropped: number }): void {
-    this.#lines.push({ kind: "hole", hole });
-    this.#position = hole.last_seq;
+  gap(gap: Range & { dropped: number }): void {
+    this.#lines.push({ kind: "gap", gap });
+    this.#position = gap.last_seq;
   }
 
   ended(how: Ending): void {
@@ -128,7 +128,7 @@ class Audit {
     if (line.kind === "granted") this.#granted(line.ask, line.grant);
     else if (!this.live) throw new Error(`a line '${line.kind}' while not subscribed`);
     else if (line.kind === "received") this.#received(line.first, line.last);
-    else if (line.kind === "hole") this.#hole(line.hole);
+    else if (line.kind === "gap") this.#gap(line.gap);
     else this.#ended(line.how);
   }
 
@@ -195,7 +195,7 @@ class Audit {
 
   #received(first: number, last: number): void {
     const at = this.#at ?? 0;
-    if (this.#disconnected) throw new Error(`seq ${first} received after the hole that was to end the connection`);
+    if (this.#disconnected) throw new Error(`seq ${first} received after the gap that was to end the connection`);
     if (first <= this.#missedUntil) throw new Error(`seq ${first} received, and reported as missed`);
     if (first <= at) throw new Error(`seq ${first} received again, after ${at}`);
     if (first > at + 1) {
@@ -208,12 +208,12 @@ class Audit {
     this.#at = last;
   }
 
-  #hole({ first_seq, last_seq, dropped }: Range & { dropped: number }): void {
+  #gap({ first_seq, last_seq, dropped }: Range & { dropped: number }): void {
     const at = this.#at ?? 0;
-    if (this.#overflow === "latest") throw new Error("a hole reported to one who wants the latest only");
-    if (last_seq < first_seq) throw new Error("an empty hole");
-    if (dropped !== last_seq - first_seq + 1) throw new Error(`a hole of ${dropped} by its own count`);
-    if (first_seq !== at + 1) throw new Error(`a hole from ${first_seq} on, where the next seq is ${at + 1}`);
+    if (this.#overflow === "latest") throw new Error("a gap reported to one who wants the latest only");
+    if (last_seq < first_seq) throw new Error("an empty gap");
+    if (dropped !== last_seq - first_seq + 1) throw new Error(`a gap of ${dropped} by its own count`);
+    if (first_seq !== at + 1) throw new Error(`a gap from ${first_seq} on, where the next seq is ${at + 1}`);
     this.#disconnected = this.#overflow === "disconnect";
     if (this.#disconnected) this.#backTo = at;
     this.sums.dropped += dropped;

@@ -137,12 +137,12 @@ export class Restart {
         this.#fail(`${name}: ${cause instanceof Error ? cause.message : cause}`);
       }
       const seen = new Set(seqsOf(mine));
-      const holes = mine.flatMap((one) => (one.kind === "hole" ? [one] : []));
+      const gaps = mine.flatMap((one) => (one.kind === "gap" ? [one] : []));
       for (const one of acked) {
         if (one.topic !== stage.name) continue;
         if (one.epoch !== granted.epoch) this.#fail(`${name}: has epoch ${granted.epoch}, an ack ${one.epoch}`);
         const owed = range(one.first, one.last).filter((seq) => seq > granted.seq && !seen.has(seq));
-        const lost = owed.filter((seq) => !holes.some(({ first, last }) => first <= seq && seq <= last));
+        const lost = owed.filter((seq) => !gaps.some(({ first, last }) => first <= seq && seq <= last));
         reported += owed.length - lost.length;
         if (lost.length > 0) unseen.push({ acked: one, seqs: lost, reader: name });
       }

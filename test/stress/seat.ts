@@ -84,13 +84,13 @@ export class Seat {
     ledger.received(seq);
   }
 
-  hole({ error }: ErrorFrame): void {
+  gap({ error }: ErrorFrame): void {
     const { dropped = 0, first_seq = 0, last_seq = 0 } = error;
-    const { epoch, ledger } = this.#mine(`hole ${first_seq} to ${last_seq}`);
-    // Who asked to be disconnected would rather resume than have the hole; half of the time it does.
+    const { epoch, ledger } = this.#mine(`gap ${first_seq} to ${last_seq}`);
+    // Who asked to be disconnected would rather resume than have the gap; half of the time it does.
     if (this.overflow === "disconnect" && dropped % 2 === 0) this.#before = first_seq - 1;
     this.#books.truth.reached(this.topic, epoch, last_seq);
-    ledger.hole({ dropped, first_seq, last_seq });
+    ledger.gap({ dropped, first_seq, last_seq });
   }
 
   ended(how: Ending): void {

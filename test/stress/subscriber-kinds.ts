@@ -37,7 +37,7 @@ export class WebSocketSubscriber extends Subscriber {
   protected frame(frame: Frame): void {
     if (frame.type === "event") this.#seatOf(frame.topic).event(frame);
     else if (frame.type === "ack" || (frame.type === "error" && frame.request_id !== undefined)) this.#answer(frame);
-    else if (frame.type === "error") this.#seatOf(frame.topic).hole(slowConsumer(frame));
+    else if (frame.type === "error") this.#seatOf(frame.topic).gap(slowConsumer(frame));
     else if (frame.type === "info" && frame.msg === "topic_deleted") this.#seatOf(frame.topic).ended("deleted");
     else if (frame.type === "info" && frame.msg === "subscription_replaced") {
       this.#seatOf(frame.topic).ended("replaced");
@@ -100,7 +100,7 @@ export class EventStreamSubscriber extends Subscriber {
   readonly #terms: Terms;
   readonly #seat: Seat;
   #asked: Made | undefined;
-  #holed = false;
+  #gapped = false;
 
   constructor(terms: Terms, seat: Seat, random: Random, books: Books) {
     super([seat], random, books);
@@ -115,7 +115,7 @@ export class EventStreamSubscriber extends Subscriber {
   protected open(listener: Listener): Wire {
     const { topic, clientId, overflow } = this.#seat;
     this.#asked = this.#seat.wish(this.random);
-    this.#holed = false;
+    this.#gapped = false;
     const { since, last_n: lastN } = this.#asked.wish;
     const query = { client_id: clientId, overflow, queue: String(this.#terms.queue) };
     const request = {
@@ -134,15 +134,15 @@ export class EventStreamSubscriber extends Subscriber {
     const seat = this.#seat;
     if (frame.type === "event") seat.event(frame);
     else if (frame.type === "ack") this.#granted(frame);
-    else if (frame.type === "error") seat.hole(slowConsumer(frame));
+    else if (frame.type === "error") seat.gap(slowConsumer(frame));
     else if (frame.type === "info") {
       if (frame.msg === "topic_deleted") seat.ended("deleted");
       if (frame.msg === "subscription_replaced") seat.ended("replaced");
     }
     const { epoch, seq } = seat.position ?? {};
-    // The id does not pass a hole that one who asked to be disconnected may want to return to.
-    if (frame.type === "error" && seat.overflow === "disconnect") this.#holed = true;
-    if (this.#holed) return;
+    // The id does not pass a gap that one who asked to be disconnected may want to return to.
+    if (frame.type === "error" && seat.overflow === "disconnect") this.#gapped = true;
+    if (this.#gapped) return;
     if (id !== `${epoch}:${seq}`) throw new Error(`An event of id ${id} at position ${epoch}:${seq}`);
   }
 

@@ -7,17 +7,17 @@ export function seqsOf(received: readonly Received[]): number[] {
   return received.flatMap((one) => (one.kind === "event" ? [one.seq] : []));
 }
 
-/** What a subscriber's events and holes come to. */
-export type Account = { seqs: number[]; holes: [first: number, last: number][] };
+/** What a subscriber's events and gaps come to. */
+export type Account = { seqs: number[]; gaps: [first: number, last: number][] };
 
 /**
  * Adds up what was received from `after` on.
  *
- * @throws where a number is neither in an event nor in a hole, or in more than one, or out of order
+ * @throws where a number is neither in an event nor in a gap, or in more than one, or out of order
  */
 export function account(received: readonly Received[], after: number): Account {
   const seqs: number[] = [];
-  const holes: [number, number][] = [];
+  const gaps: [number, number][] = [];
   let last = after;
   for (const one of received) {
     if (one.kind === "event") {
@@ -25,14 +25,14 @@ export function account(received: readonly Received[], after: number): Account {
       seqs.push(one.seq);
       last = one.seq;
     }
-    if (one.kind === "hole") {
-      if (one.first !== last + 1) throw new Error(`The hole ${one.first} to ${one.last} came after ${last}`);
+    if (one.kind === "gap") {
+      if (one.first !== last + 1) throw new Error(`The gap ${one.first} to ${one.last} came after ${last}`);
       if (one.dropped !== one.last - one.first + 1 || one.dropped < 1) {
-        throw new Error(`The hole ${one.first} to ${one.last} is said to be ${one.dropped} events`);
+        throw new Error(`The gap ${one.first} to ${one.last} is said to be ${one.dropped} events`);
       }
-      holes.push([one.first, one.last]);
+      gaps.push([one.first, one.last]);
       last = one.last;
     }
   }
-  return { seqs, holes };
+  return { seqs, gaps };
 }

@@ -57,7 +57,7 @@ export class FakeOutlet implements Outlet {
     this.sent.push(text);
   }
 
-  /** What was sent, in short: `5` for the event of seq 5, `2-4` for that hole, or an info's `msg`. */
+  /** What was sent, in short: `5` for the event of seq 5, `2-4` for that gap, or an info's `msg`. */
   get story(): string[] {
     return this.sent.map((sent) => {
       if (typeof sent === "string") return seqOf(sent);

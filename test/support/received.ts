@@ -6,7 +6,7 @@ import type { ReceivedEvent } from "./event-stream.ts";
 export type Received = { lastEventId?: string } & (
   | ({ kind: "subscribed" } & z.infer<typeof subscribedSchema>)
   | { kind: "event"; seq: number; text: string; payload: unknown }
-  | { kind: "hole"; first: number; last: number; dropped: number }
+  | { kind: "gap"; first: number; last: number; dropped: number }
   | { kind: "info"; msg: string; topic?: string; reason?: string; retry_after_ms?: number }
   | { kind: "heartbeat" }
   | { kind: "refused"; code: string; problem: string; status?: number }
@@ -20,7 +20,7 @@ const subscribedSchema = z.object({
   missed: z.object({ first_seq: z.number(), last_seq: z.number() }).optional(),
 });
 const eventSchema = z.object({ seq: z.number(), message: z.object({ payload: z.unknown() }) });
-const holeSchema = z
+const gapSchema = z
   .object({ error: z.object({ first_seq: z.number(), last_seq: z.number(), dropped: z.number() }) })
   .transform(({ error: { first_seq: first, last_seq: last, dropped } }) => ({ first, last, dropped }));
 const infoSchema = z.object({
@@ -44,7 +44,7 @@ export function readFrame(text: string): Received {
       return info.msg === "ping" ? { kind: "heartbeat" } : { kind: "info", ...info };
     }
     case "error":
-      if (frame.error?.code === "SLOW_CONSUMER") return { kind: "hole", ...holeSchema.parse(frame) };
+      if (frame.error?.code === "SLOW_CONSUMER") return { kind: "gap", ...gapSchema.parse(frame) };
       return { kind: "refused", code: frame.error?.code ?? "", problem: frame.error?.message ?? "" };
     case "ack":
       return { kind: "subscribed", ...subscribedSchema.parse(frame) };

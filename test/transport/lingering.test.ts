@@ -51,8 +51,8 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
-      expect(account(reader.received, 0).holes.at(-1)?.[1]).toBe(last);
-      expect(reader.received.slice(-2)).toMatchObject([{ kind: "hole" }, DELETED]);
+      expect(account(reader.received, 0).gaps.at(-1)?.[1]).toBe(last);
+      expect(reader.received.slice(-2)).toMatchObject([{ kind: "gap" }, DELETED]);
       await reader.disconnected;
       expect(server.lines).toEqual([]);
     });
@@ -66,7 +66,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
-      expect(account(reader.received, 0)).toEqual({ seqs: range(1, 5), holes: [] });
+      expect(account(reader.received, 0)).toEqual({ seqs: range(1, 5), gaps: [] });
       expect(reader.received.at(-1)).toMatchObject(DELETED);
       await reader.disconnected;
     });
@@ -80,9 +80,9 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.slowConsumer));
-      const { seqs, holes } = account(reader.received, 0);
-      expect(holes).toEqual([[seqs.length + 1, expect.any(Number)]]);
-      expect(reader.received.at(-1)).toMatchObject({ kind: "hole" });
+      const { seqs, gaps } = account(reader.received, 0);
+      expect(gaps).toEqual([[seqs.length + 1, expect.any(Number)]]);
+      expect(reader.received.at(-1)).toMatchObject({ kind: "gap" });
       await reader.disconnected;
     });
 
@@ -95,8 +95,8 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.noSignOfLife));
-      expect(account(reader.received, 0).holes.at(-1)?.[1]).toBe(last);
-      expect(reader.received.filter(({ kind }) => kind !== "heartbeat").at(-1)).toMatchObject({ kind: "hole" });
+      expect(account(reader.received, 0).gaps.at(-1)?.[1]).toBe(last);
+      expect(reader.received.filter(({ kind }) => kind !== "heartbeat").at(-1)).toMatchObject({ kind: "gap" });
       await reader.disconnected;
     });
 
@@ -109,8 +109,8 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
-      const { seqs, holes } = account(reader.received, 0);
-      expect(holes).not.toEqual([]);
+      const { seqs, gaps } = account(reader.received, 0);
+      expect(gaps).not.toEqual([]);
       expect(seqs.slice(-50)).toEqual(range(last - 49, last));
       expect(reader.received.slice(-2)).toMatchObject([DELETED, SHUTDOWN]);
       await stopped;
@@ -126,13 +126,13 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
-      expect(account(reader.received, 0)).toEqual({ seqs: range(1, 5), holes: [] });
+      expect(account(reader.received, 0)).toEqual({ seqs: range(1, 5), gaps: [] });
       expect(reader.received.slice(-2)).toMatchObject([DELETED, SHUTDOWN]);
       await stopped;
     });
   }
 
-  test("with several subscriptions, of which one is too slow: the holes of the others before the close", async () => {
+  test("with several subscriptions, of which one is too slow: the gaps of the others before the close", async () => {
     await using server = startTestServer({ CLOSE_GRACE_MS: NEVER, MAX_SUBSCRIBER_QUEUE: "200" });
     const topics = ["slow", "other", "third"];
     for (const topic of topics) await createTopic(server, topic);
@@ -152,9 +152,9 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     expect(raw.close).toEqual(CLOSE.slowConsumer);
     for (const topic of topics) {
       const own = raw.frames.filter((frame) => frame.topic === topic).map((frame) => readFrame(JSON.stringify(frame)));
-      expect(own.at(-1), topic).toMatchObject({ kind: "hole" });
+      expect(own.at(-1), topic).toMatchObject({ kind: "gap" });
       // The publish that filled the queue was one of ten, of which the later ones had no subscriber any more.
-      const told = account(own, 0).holes.at(-1)?.[1] ?? 0;
+      const told = account(own, 0).gaps.at(-1)?.[1] ?? 0;
       if (topic === "slow") expect(told).toBeWithin((newest.get(topic) ?? 0) - 9, (newest.get(topic) ?? 0) + 1);
       else expect(told, topic).toBe(newest.get(topic) ?? Number.NaN);
     }
@@ -184,7 +184,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       const received = raw.frames
         .filter(({ type }) => type !== "pong")
         .map((frame) => readFrame(JSON.stringify(frame)));
-      expect(account(received, 0).holes.at(-1)?.[1]).toBe(last);
+      expect(account(received, 0).gaps.at(-1)?.[1]).toBe(last);
       expect(received.at(-1)).toMatchObject(DELETED);
       raw.cut();
     },

@@ -136,18 +136,18 @@ describe("an event stream", () => {
     expect(seqsOf(await back.take(3))).toEqual([9, 10, 11]);
   });
 
-  test("that was told of a hole resumes after it, and an info leaves its position as it is", async () => {
+  test("that was told of a gap resumes after it, and an info leaves its position as it is", async () => {
     await using server = startTestServer({ MAX_HISTORY: "1000" });
     await createTopic(server, "t");
     using stalled = await open(server, { clientId: "stalled", stalled: true });
     const last = await overwhelm(server, "t", "stalled");
     stalled.resume();
     const received = await stalled.takeUntil(last);
-    const hole = received.find(({ kind }) => kind === "hole");
-    if (hole?.kind !== "hole") throw new Error("No hole");
-    expect(parseEventId(hole.lastEventId ?? "")?.seq).toBe(hole.last);
-    using back = await comeBack(server, hole);
-    expect(account(await back.takeUntil(last), hole.last).holes).toEqual([]);
+    const gap = received.find(({ kind }) => kind === "gap");
+    if (gap?.kind !== "gap") throw new Error("No gap");
+    expect(parseEventId(gap.lastEventId ?? "")?.seq).toBe(gap.last);
+    using back = await comeBack(server, gap);
+    expect(account(await back.takeUntil(last), gap.last).gaps).toEqual([]);
 
     using taker = await open(server, { clientId: "stalled" });
     const info = await stalled.next();
@@ -165,7 +165,7 @@ describe("an event stream", () => {
     const before = await stalled.rest();
     const { seqs } = account(before, 0);
     using back = await comeBack(server, before.at(-1), { overflow: "disconnect" });
-    // It would rather come back than have a hole: what it was told of still waits for it.
+    // It would rather come back than have a gap: what it was told of still waits for it.
     expect(await back.next()).toMatchObject({ kind: "subscribed", recovered: true, replay: last - seqs.length });
     expect([...seqs, ...seqsOf(await back.takeUntil(last))]).toEqual(range(1, last));
   });

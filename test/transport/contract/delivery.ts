@@ -34,7 +34,7 @@ export function deliveryContract(transport: Transport): void {
       const start = subscribed.seq - subscribed.replay;
       // One who came after the last message has it only as replay.
       const events = await subscriber.takeUntil(count);
-      expect(account(events, start)).toEqual({ seqs: range(start + 1, count), holes: [] });
+      expect(account(events, start)).toEqual({ seqs: range(start + 1, count), gaps: [] });
       expect(payloadsOf(events)).toEqual(range(start + 1, count));
       subscriber.cut();
     }
@@ -59,7 +59,7 @@ export function deliveryContract(transport: Transport): void {
     const orders: string[][] = [];
     for (const subscriber of [one, two, socket]) {
       const received = await subscriber.takeUntil(3 * each);
-      expect(account(received, 0)).toEqual({ seqs: range(1, 3 * each), holes: [] });
+      expect(account(received, 0)).toEqual({ seqs: range(1, 3 * each), gaps: [] });
       orders.push(payloadsOf(received).map((payload) => JSON.stringify(payload)));
     }
     const [order = [], ...others] = orders;

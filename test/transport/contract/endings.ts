@@ -41,8 +41,8 @@ export function endingsContract(transport: Transport): void {
     expect(await health(server)).toMatchObject({ topics: 0, subscribers: 0 });
     stalled.resume();
     expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
-    expect(account(stalled.received, 0).holes.at(-1)?.[1]).toBe(last);
-    expect(stalled.received.slice(-2)).toMatchObject([{ kind: "hole" }, DELETED]);
+    expect(account(stalled.received, 0).gaps.at(-1)?.[1]).toBe(last);
+    expect(stalled.received.slice(-2)).toMatchObject([{ kind: "gap" }, DELETED]);
     expect(server.lines).toEqual([]);
   });
 
@@ -81,8 +81,8 @@ export function endingsContract(transport: Transport): void {
     expect(await back.ended).toEqual(transport === "sse" ? { how: "ended" } : { how: "cut" });
     stalled.resume();
     expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
-    const { seqs, holes } = account(stalled.received, 0);
-    expect(holes).not.toEqual([]);
+    const { seqs, gaps } = account(stalled.received, 0);
+    expect(gaps).not.toEqual([]);
     expect(seqs.slice(-50)).toEqual(range(last - 49, last));
     expect(stalled.received.slice(-2)).toMatchObject([STOPPED, SHUTDOWN]);
     await stopped;
@@ -96,7 +96,7 @@ export function endingsContract(transport: Transport): void {
     const last = await overwhelm(server, "t", "stalled");
     await server.stop();
     await expect(fetch(`${server.url}/livez`)).rejects.toThrow();
-    expect(account(healthy.received, 0)).toEqual({ seqs: range(1, last), holes: [] });
+    expect(account(healthy.received, 0)).toEqual({ seqs: range(1, last), gaps: [] });
     expect(healthy.received.at(-1)).toMatchObject(SHUTDOWN);
     expect(await healthy.ended).toEqual(goodbye(transport, CLOSE.shuttingDown));
     stalled.resume();

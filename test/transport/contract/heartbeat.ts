@@ -66,6 +66,6 @@ export function heartbeatContract(transport: Transport): void {
     }
     expect(slow.over).toBe(false);
     expect((await metrics(server)).get(GIVEN_UP)).toBe(0);
-    expect(account(slow.received, 0).holes).not.toEqual([]);
+    expect(account(slow.received, 0).gaps).not.toEqual([]);
   });
 }

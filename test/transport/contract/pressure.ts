@@ -18,15 +18,15 @@ export function pressureContract(transport: Transport): void {
     for (const _round of ["once", "and once more after it has read"]) {
       const first = last + 1;
       last = await overwhelm(server, "t", "stalled", 100);
-      expect(account(await healthy.takeUntil(last), first - 1)).toEqual({ seqs: range(first, last), holes: [] });
+      expect(account(await healthy.takeUntil(last), first - 1)).toEqual({ seqs: range(first, last), gaps: [] });
       const { subscribers } = await topicDetail(server, "t");
       expect(subscribers[0]?.queued).toBeWithin(1, 51);
       expect(subscribers[1]?.queued).toBe(0);
 
       stalled.resume();
-      const { seqs, holes } = account(await stalled.takeUntil(last), first - 1);
+      const { seqs, gaps } = account(await stalled.takeUntil(last), first - 1);
       // Usually one; each time that the kernel finds some more room for what it takes, one more.
-      expect(holes).not.toEqual([]);
+      expect(gaps).not.toEqual([]);
       expect(seqs.slice(-50)).toEqual(range(last - 49, last));
       expect(seqs.length).toBeGreaterThan(50);
       stalled.stall();
@@ -47,8 +47,8 @@ export function pressureContract(transport: Transport): void {
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", queue: 5, stalled: true });
     const last = await overwhelm(server, "t", "me");
     stalled.resume();
-    const { seqs, holes } = account(await stalled.takeUntil(last), 0);
-    expect(holes).not.toEqual([]);
+    const { seqs, gaps } = account(await stalled.takeUntil(last), 0);
+    expect(gaps).not.toEqual([]);
     expect(seqs.slice(-5)).toEqual(range(last - 4, last));
   });
 
@@ -60,11 +60,11 @@ export function pressureContract(transport: Transport): void {
     await publish(server, "t", Array(200).fill("meanwhile"));
     slow.resume();
     const received = await slow.takeUntil(300);
-    expect(account(received, 0)).toEqual({ seqs: [...range(1, 100), ...range(251, 300)], holes: [[101, 250]] });
-    expect(received[101]).toMatchObject({ kind: "hole" });
+    expect(account(received, 0)).toEqual({ seqs: [...range(1, 100), ...range(251, 300)], gaps: [[101, 250]] });
+    expect(received[101]).toMatchObject({ kind: "gap" });
   });
 
-  test("one who asked for the latest jumps to it, and is told of no hole", async () => {
+  test("one who asked for the latest jumps to it, and is told of no gap", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
     const wish = { topic: "t", clientId: "me", overflow: "latest", stalled: true } as const;
@@ -72,7 +72,7 @@ export function pressureContract(transport: Transport): void {
     const last = await overwhelm(server, "t", "me");
     stalled.resume();
     const received = await stalled.takeUntil(last);
-    expect(received.filter(({ kind }) => kind === "hole")).toEqual([]);
+    expect(received.filter(({ kind }) => kind === "gap")).toEqual([]);
     const seqs = seqsOf(received);
     expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
     expect(seqs.at(-1)).toBe(last);
@@ -81,7 +81,7 @@ export function pressureContract(transport: Transport): void {
     expect(await stalled.next()).toMatchObject({ kind: "event", seq: last + 1 });
   });
 
-  test("one who asked to be disconnected is told all that it was not sent in one hole, and closed", async () => {
+  test("one who asked to be disconnected is told all that it was not sent in one gap, and closed", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
     const wish = { topic: "t", clientId: "me", overflow: "disconnect", stalled: true } as const;
@@ -90,11 +90,11 @@ export function pressureContract(transport: Transport): void {
     stalled.resume();
     expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.slowConsumer));
     const received = await stalled.rest();
-    const { seqs, holes } = account(received, 0);
-    expect(holes).toEqual([[seqs.length + 1, expect.any(Number)]]);
+    const { seqs, gaps } = account(received, 0);
+    expect(gaps).toEqual([[seqs.length + 1, expect.any(Number)]]);
     const end = received.at(-1);
     // The publish that filled its queue was one of ten messages.
-    expect(end?.kind === "hole" && end.dropped).toBeWithin(51, 61);
+    expect(end?.kind === "gap" && end.dropped).toBeWithin(51, 61);
     expect(server.lines).toEqual([]);
   });
 
@@ -108,7 +108,7 @@ export function pressureContract(transport: Transport): void {
     expect(account(await back.takeUntil(last + 1), last - 1).seqs).toEqual([last, last + 1]);
     old.resume();
     await until(async () => old.received.at(-1)?.kind === "info");
-    expect(account(old.received, 0).holes.at(-1)?.[1]).toBe(last);
+    expect(account(old.received, 0).gaps.at(-1)?.[1]).toBe(last);
     expect(old.received.at(-1)).toMatchObject({ kind: "info", msg: "subscription_replaced", topic: "t" });
     expect(old.over).toBe(false);
     expect(await health(server)).toMatchObject({ subscribers: 1 });
