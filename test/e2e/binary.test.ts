@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../package.json";
@@ -81,8 +81,12 @@ test("nothing that lies where the executable is started changes it", async () =>
   writeFileSync(join(folder, ".env"), "MAX_HISTORY=nonsense\n");
   writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
   writeFileSync(join(folder, "evil.ts"), 'console.log("evil"); process.exit(66);\n');
-  await using server = await startBinary({}, folder);
-  expect((await fetch(`${server.url}/livez`)).status).toBe(200);
+  try {
+    await using server = await startBinary({}, folder);
+    expect((await fetch(`${server.url}/livez`)).status).toBe(200);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a client killed in the middle of a frame is gone from the counts", async () => {

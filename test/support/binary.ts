@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
@@ -9,13 +9,21 @@ import { LogLines } from "./log-lines.ts";
 const ROOT = join(import.meta.dir, "../..");
 
 let built: string | undefined;
+let builtIn: string | undefined;
+
+/** To be called when all tests are over: takes away the executable that was built for them. */
+export function removeBuilt(): void {
+  if (builtIn !== undefined) rmSync(builtIn, { recursive: true, force: true });
+}
 
 /** The executable under test: `PUBSUB_BINARY`, or one that is built for this run with the package's own command. */
 export function binary(): string {
   const given = process.env["PUBSUB_BINARY"];
   if (given !== undefined) return given;
   if (built !== undefined) return built;
-  const outfile = join(mkdtempSync(join(tmpdir(), "pubsub-")), "pubsub");
+  const folder = mkdtempSync(join(tmpdir(), "pubsub-"));
+  builtIn = folder;
+  const outfile = join(folder, "pubsub");
   const command = scripts.build.replace("dist/pubsub", outfile);
   const { exitCode, stderr } = Bun.spawnSync(["sh", "-c", command], { cwd: ROOT });
   if (exitCode !== 0) throw new Error(`Cannot build: ${stderr.toString()}`);
