@@ -23,6 +23,8 @@ export function binary(): string {
   if (built !== undefined) return built;
   const folder = mkdtempSync(join(tmpdir(), "pubsub-"));
   builtIn = folder;
+  // A test run has no such event: there clean-up.ts does it.
+  process.on("exit", removeBuilt);
   const outfile = join(folder, "pubsub");
   const command = scripts.build.replace("dist/pubsub", outfile);
   const { exitCode, stderr } = Bun.spawnSync(["sh", "-c", command], { cwd: ROOT });
