@@ -16,6 +16,9 @@ export function readSlowly(request: Request, server: Pick<Watched, "timeout">): 
   server.timeout(request, PATIENCE_SECONDS);
 }
 
+/** How often others than readers of history have it looked what was read, in milliseconds. */
+const SWEEP_EVERY_MS = 100;
+
 /** The least that is counted for an answer that waits, in bytes. */
 const OVERHEAD_BYTES = 1024;
 
@@ -28,8 +31,15 @@ export class LargeAnswers {
   readonly #budget: AnswerBudget;
   readonly #waiting = new Map<Request, number>();
 
+  #server: Watched | undefined;
+  #swept = Number.NEGATIVE_INFINITY;
+
   constructor(budget: AnswerBudget) {
     this.#budget = budget;
+    budget.reclaim = () => {
+      if (this.#server === undefined || performance.now() - this.#swept < SWEEP_EVERY_MS) return;
+      this.#sweep(this.#server);
+    };
   }
 
   /** How large one answer had better be, in bytes, so that one reader does not keep all others waiting. */
@@ -55,6 +65,7 @@ export class LargeAnswers {
   answer(request: Request, server: Watched, text: string, headers: Record<string, string>): Response {
     const body = Buffer.from(text);
     const bytes = body.byteLength + OVERHEAD_BYTES;
+    this.#server = server;
     this.#waiting.set(request, bytes);
     this.#budget.take(bytes);
     readSlowly(request, server);
@@ -63,6 +74,7 @@ export class LargeAnswers {
 
   /** Forgets those that were read: of a request that is answered Bun does not know the address any more. */
   #sweep(server: Watched): void {
+    this.#swept = performance.now();
     for (const [request, bytes] of this.#waiting) {
       if (server.requestIP(request) !== null) continue;
       this.#waiting.delete(request);

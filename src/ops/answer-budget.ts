@@ -5,6 +5,8 @@
 export class AnswerBudget {
   /** Bytes. */
   readonly limit: number;
+  /** Gives back what was read since; asked for where there is no room, so it has to be cheap if it has nothing to give. */
+  reclaim: () => void = () => {};
   #used = 0;
 
   /** @param limit bytes */
@@ -18,6 +20,7 @@ export class AnswerBudget {
 
   /** Whether there is room for so many bytes more. */
   hasRoom(bytes: number): boolean {
+    if (this.#used + bytes > this.limit) this.reclaim();
     return this.#used + bytes <= this.limit;
   }
 

@@ -46,6 +46,14 @@ describe("a large answer", () => {
     expect(await response.text()).toBe("naïve 😀");
   });
 
+  test("that was read leaves its room to others than readers of history, who ask for it by the budget alone", () => {
+    const { ask, read, budget } = setUp();
+    read.add(ask(text(8000)).request);
+    budget.take(3000);
+    expect(budget.hasRoom(0)).toBe(true);
+    expect(budget.used).toBe(3000);
+  });
+
   test("had better be no more than a quarter of the budget", () => {
     expect(setUp().answers.largest).toBe(LIMIT / 4);
   });
