@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import { lookup } from "node:dns/promises";
 import { version } from "../package.json";
-import { helpText, readCommandLine, readConfig, UsageError, type Config } from "./config.ts";
+import { helpText, readCommandLine } from "./command-line.ts";
+import { readConfig, UsageError, type Config } from "./config.ts";
 import { checkHealth } from "./healthcheck.ts";
 import { Logger } from "./ops/logger.ts";
 import { startServer, type RunningServer } from "./server.ts";

@@ -1,6 +1,8 @@
 import { version } from "../package.json";
 import { Broker } from "./broker/broker.ts";
 import type { Config } from "./config.ts";
+import type { Engine } from "./engine/engine.ts";
+import { MemoryEngine } from "./engine/memory.ts";
 import { LargeAnswers } from "./http/large-answers.ts";
 import { originPolicy } from "./http/origin.ts";
 import { notFound, routes } from "./http/routes.ts";
@@ -13,10 +15,15 @@ import { BrokerLog } from "./ops/broker-log.ts";
 import { Clock } from "./ops/clock.ts";
 import type { Logger } from "./ops/logger.ts";
 import { Metrics } from "./ops/metrics.ts";
+import { nextTurn } from "./ops/next-turn.ts";
 import { Throttle } from "./ops/throttle.ts";
-import { Clients, type Client } from "./transport/clients.ts";
+import { CLOSE } from "./protocol/codes.ts";
+import { Closing } from "./transport/closing.ts";
+import { factsOf, type ConnectedPeer } from "./transport/connected-peer.ts";
+import { FlushScheduler } from "./transport/flush-scheduler.ts";
 import { Heartbeat } from "./transport/heartbeat.ts";
-import { Pump } from "./transport/pump.ts";
+import { PeerRegistry } from "./transport/peer-registry.ts";
+import { Shutdown } from "./transport/shutdown.ts";
 import { SseTransport } from "./transport/sse.ts";
 import { WebSocketTransport } from "./transport/websocket.ts";
 
@@ -34,9 +41,10 @@ const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
 /**
  * Builds the server's parts, connects them and listens.
  *
+ * @param engineOver the engine that is asked, over the one in this process
  * @throws where the address cannot be listened on, with the system's `code`
  */
-export function startServer(config: Config, log: Logger): RunningServer {
+export function startServer(config: Config, log: Logger, engineOver = (memory: Engine) => memory): RunningServer {
   let stopping = false;
   const startedAt = performance.now();
   const clock = new Clock();
@@ -44,43 +52,45 @@ export function startServer(config: Config, log: Logger): RunningServer {
   const throttle = new Throttle(log);
   const kernel = openKernel(log);
   const maxConnections = Math.min(config.maxConnections, kernel?.files.maxConnections ?? Number.POSITIVE_INFINITY);
+  const inNextTurn = nextTurn(log);
   const broker = new Broker(config, {
-    wake: () => pump.wake(),
-    soon: (work) => clients.soon(work),
-    makeEpoch,
+    wake: (messages, subscribers) => scheduler.wake(messages, subscribers),
+    soon: inNextTurn,
     metrics,
     observer: new BrokerLog(log, throttle),
   });
-  const pump = new Pump(broker, config.flushIntervalMs, log);
-  const heartbeat = new Heartbeat<Client>(config.heartbeatIntervalMs, clock, log);
-  const closingBytes = Math.max(MIN_CLOSING_BYTES, config.historyMemoryBytes / 2);
+  const memory = new MemoryEngine(config, { broker, clock, makeEpoch });
+  for (const name of new Set([...(config.topics ?? []), ...(config.topicsFile ?? [])])) memory.createTopic(name);
+  const engine = engineOver(memory);
+  const scheduler = new FlushScheduler(() => broker.flush(), config.flushIntervalMs, log);
+  const heartbeat = new Heartbeat<ConnectedPeer>(config.heartbeatIntervalMs, clock, log);
   const progress = kernel && new Progress(kernel.sockets);
   const budget = new AnswerBudget(config.unreadAnswerBytes);
-  const clients = new Clients({
-    ...config,
-    maxConnections,
-    closingBytes,
-    progress,
-    budget,
-    broker,
-    metrics,
+  const closing = new Closing({
     log,
-    throttle,
+    nextTurn: inNextTurn,
+    closeGraceMs: config.closeGraceMs,
+    closingBytes: Math.max(MIN_CLOSING_BYTES, config.historyMemoryBytes / 2),
+    progress,
   });
-  const { maxMessageBytes } = config;
-  const transportDeps = { broker, clients, clock, log, throttle, metrics };
-  const sockets = new WebSocketTransport({ ...transportDeps, maxMessageBytes, heartbeats: heartbeat.enabled });
+  const registry = new PeerRegistry({ broker, closing, metrics, log, maxConnections });
+  const { maxMessageBytes, sendBufferBytes } = config;
+  const shared = { broker, engine, registry, clock, log, throttle, metrics, maxMessageBytes };
+  const sockets = new WebSocketTransport({
+    ...shared,
+    nextTurn: inNextTurn,
+    budget,
+    sendBufferBytes,
+    heartbeats: heartbeat.enabled,
+  });
   const http = {
-    ...transportDeps,
-    events: new SseTransport(transportDeps),
+    ...shared,
+    events: new SseTransport(shared),
     answers: new LargeAnswers(budget),
     mayConnect: originPolicy(config.allowedOrigins),
     stopping: () => stopping,
-    maxMessageBytes,
     startedAt,
   };
-  for (const name of new Set([...(config.topics ?? []), ...(config.topicsFile ?? [])])) broker.createTopic(name);
-
   const server = Bun.serve({
     hostname: config.host,
     port: config.port,
@@ -93,9 +103,13 @@ export function startServer(config: Config, log: Logger): RunningServer {
     websocket: sockets.handler(),
   });
   heartbeat.start(server, {
-    patients: clients,
+    peers: registry,
     progress,
-    giveUp: (client) => clients.giveUp(client),
+    giveUp: (peer) => {
+      throttle.warn("no sign of life from a client through two heartbeats: closing its connection", factsOf(peer));
+      broker.end(peer.session, "connection closed");
+      peer.close(CLOSE.noSignOfLife);
+    },
   });
   const port = server.port ?? config.port;
   const shownHost = config.host.includes(":") ? `[${config.host}]` : config.host;
@@ -132,20 +146,20 @@ export function startServer(config: Config, log: Logger): RunningServer {
     port,
     stop: async () => {
       stopping = true;
-      broker.close();
+      engine.close();
       heartbeat.stop();
-      const connections = clients.size;
-      const before = clients.ended;
+      const connections = registry.size;
+      const before = closing.ended;
       const deadline = performance.now() + config.shutdownGraceMs;
       broker.flush();
-      await clients.stop(config.shutdownGraceMs);
+      await new Shutdown(broker, registry, closing).run(config.shutdownGraceMs);
       const left = Math.max(0, deadline - performance.now());
       await Promise.race([server.stop(), Bun.sleep(left)]);
       await server.stop(true);
       kernel?.files.stop();
       throttle.stop();
-      const told = clients.ended.told - before.told;
-      const cutOff = clients.ended.cutOff - before.cutOff;
+      const told = closing.ended.told - before.told;
+      const cutOff = closing.ended.cutOff - before.cutOff;
       const uptimeSec = Math.round((performance.now() - startedAt) / 1000);
       log.info("stopped", { connections, told, cut_off: cutOff, ...metrics.totals, uptime_sec: uptimeSec });
     },

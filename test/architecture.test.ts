@@ -7,20 +7,42 @@ import { dirname, join, normalize } from "node:path";
  */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   "protocol/": ["zod"],
+  "engine/": ["protocol/"],
   "broker/": ["protocol/"],
   "ops/": ["protocol/", "type broker/"],
   "kernel/": ["bun:ffi", "node:fs"],
-  "transport/": ["protocol/", "broker/", "ops/", "type kernel/", "type bun"],
-  "http/": ["protocol/", "broker/", "ops/", "type transport/", "type bun", "type zod"],
-  "config.ts": ["zod", "node:fs", "node:util", "protocol/"],
+  "transport/": ["protocol/", "broker/", "type engine/", "ops/", "type kernel/", "type bun"],
+  "http/": ["protocol/", "broker/", "type engine/", "ops/", "type transport/", "type bun"],
+  "config.ts": ["zod", "node:fs", "protocol/"],
+  "command-line.ts": ["node:util", "config.ts"],
   "healthcheck.ts": ["node:fs", "type config.ts"],
-  "server.ts": ["broker/", "http/", "kernel/", "ops/", "transport/", "type config.ts", "../package.json"],
-  "main.ts": ["config.ts", "healthcheck.ts", "ops/", "server.ts", "../package.json", "node:dns/promises", "node:net"],
+  "server.ts": [
+    "broker/",
+    "engine/",
+    "http/",
+    "kernel/",
+    "ops/",
+    "protocol/",
+    "transport/",
+    "type config.ts",
+    "../package.json",
+  ],
+  "main.ts": [
+    "command-line.ts",
+    "config.ts",
+    "healthcheck.ts",
+    "ops/",
+    "server.ts",
+    "../package.json",
+    "node:dns/promises",
+    "node:net",
+  ],
 };
 
 /** What a part must not mention, though no import says so. */
 const MAY_NOT_MENTION: Record<string, RegExp> = {
   "protocol/": /\b(Bun|process|setTimeout|setInterval|Date\.now|performance)\b/g,
+  "engine/": /\b(Bun|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|Date|performance)\b/g,
   "broker/": /\b(Bun|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|Date|performance)\b/g,
 };
 
@@ -126,12 +148,49 @@ describe("the source", () => {
     expect(cycleIn(sources)?.join(" → ")).toBeUndefined();
   });
 
-  test("of the broker and the protocol knows no Bun, timer or clock", () => {
+  test("of the broker, the engine and the protocol knows no Bun, timer or clock", () => {
     expect([...sources].flatMap(([path, text]) => forbiddenMentions(path, text))).toEqual([]);
   });
 });
 
+/** Variables at the top level of a file, which all that is made of it would share. */
+function moduleState(path: string, text: string): string[] {
+  const code = codeOf(text);
+  return [...code.matchAll(/^(?:export )?let\b|^(?:export )?var\b/gm)].map((match) => {
+    return `src/${path}:${lineAt(code, match.index)} keeps state in a module`;
+  });
+}
+
+/** Lines of a file that a reader can still take in. */
+const MOST_LINES = 250;
+
+describe("each file of the source", () => {
+  test(`has at most ${MOST_LINES} lines`, () => {
+    const long = [...sources].filter(([, text]) => text.trimEnd().split("\n").length > MOST_LINES);
+    expect(long.map(([path]) => path)).toEqual([]);
+  });
+
+  test("keeps no state in the module", () => {
+    expect([...sources].flatMap(([path, text]) => moduleState(path, text))).toEqual([]);
+  });
+
+  test("has the zod-free wire types apart", () => {
+    for (const path of ["protocol/frames.ts", "protocol/codes.ts"]) {
+      const targets = importsOf(path, sources.get(path) ?? "").map(({ target }) => target);
+      expect(targets.filter((target) => !["protocol/frames.ts", "protocol/codes.ts"].includes(target))).toEqual([]);
+    }
+  });
+});
+
 describe("these rules", () => {
+  test("find state in a module, and none in a function", () => {
+    const text = "const a = 1;\nlet b = 2;\nexport let c = 3;\nfunction d() {\n  let e = 4;\n}";
+    expect(moduleState("ops/x.ts", text)).toEqual([
+      "src/ops/x.ts:2 keeps state in a module",
+      "src/ops/x.ts:3 keeps state in a module",
+    ]);
+  });
+
   test.each([
     ["broker/x.ts", `import type { Server } from "bun";`, "src/broker/x.ts:1 broker/ may not import types of bun"],
     ["broker/x.ts", `\nimport {\n  a,\n} from "../http/a.ts";`, "src/broker/x.ts:2 broker/ may not import http/a.ts"],

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { helpText, readCommandLine, readConfig, settings, UsageError } from "../src/config.ts";
+import { helpText, readCommandLine } from "../src/command-line.ts";
+import { readConfig, settings, UsageError } from "../src/config.ts";
 import { tempFolder } from "./support/proxies.ts";
 
 /** The table of protocol.md §7: variable, flag, default as `--help` shows it. */

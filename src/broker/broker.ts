@@ -1,15 +1,17 @@
-import { CLOSE, limitExceeded, ProtocolError, shuttingDown, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent, type Published, type Subscribed } from "../protocol/encode.ts";
-import type { Message } from "../protocol/messages.ts";
-import { outcomeOf, startOf, type Asked } from "./asked.ts";
-import { checkSizes, queueOf } from "./checks.ts";
-import { Connection } from "./connection.ts";
-import { Editions } from "./editions.ts";
-import { Gathering } from "./gathering.ts";
-import { HistoryMemory } from "./history-memory.ts";
-import { Orphans } from "./orphans.ts";
-import type { BrokerMetrics, BrokerObserver, Ended, Outlet } from "./ports.ts";
-import { Subscription, type Holder, type Queue, type Shared } from "./subscription.ts";
+import { CLOSE, limitExceeded, topicNotFound } from "../protocol/codes.ts";
+import { encodeEvent, type History, type TopicText } from "../protocol/encode.ts";
+import type { Subscribed } from "../protocol/frames.ts";
+import type { HistoryRange, Placed } from "../protocol/messages.ts";
+import type { Queue } from "./cursor.ts";
+import { Deletions } from "./deletions.ts";
+import { endingOf, type EndReason } from "./endings.ts";
+import { Fanout, lagAll, type Readers } from "./fanout.ts";
+import { HistoryBudget } from "./history-budget.ts";
+import type { BrokerMetrics, BrokerObserver, Peer } from "./ports.ts";
+import { queueOf, recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
+import { Session } from "./session.ts";
+import { historyOf, topicDetail, type SubscriberPage, type TopicDetail } from "./stats.ts";
+import { Subscription, type Shared } from "./subscription.ts";
 import { Topic } from "./topic.ts";
 
 export type BrokerLimits = {
@@ -17,298 +19,232 @@ export type BrokerLimits = {
   maxHistory: number;
   /** Messages that may wait for one subscriber. */
   maxSubscriberQueue: number;
-  maxTopics: number;
   maxSubscriptionsPerConnection: number;
-  /** Bytes of history, all topics together. */
+  /** Of all topics together. */
   historyMemoryBytes: number;
-  /** Bytes of one event's frame. */
-  maxMessageBytes: number;
-  /** Whether the first use of a topic creates it. */
-  autoCreateTopics: boolean;
 };
 
 export type BrokerPorts = {
-  /** Asks for a `flush()` soon, once for any number of calls before it. */
-  wake(): void;
+  /** Asks for a `flush()` soon, once for any number of calls: so many messages were published to so many subscribers. */
+  wake(messages: number, subscribers: number): void;
   /** Runs `work` in the next turn of the event loop. */
-  soon(work: () => void): void;
-  /** A short random string, for the epoch of a topic. */
-  makeEpoch(): string;
+  readonly soon: (work: () => void) => void;
   metrics: BrokerMetrics;
   observer: BrokerObserver;
 };
 
 /**
- * Topics and their subscribers. It never waits: a publish is appended once, and handed to the subscribers' outlets at
- * the next `flush()`, as far as each takes it.
+ * Topics and their subscribers. An engine tells it what was published; `flush()` sends that to the subscribers' peers, as
+ * far as each takes it.
  *
- * Knows no socket, timer or clock. A request that cannot be granted throws a `ProtocolError` and has changed
- * nothing, save that the topic it names may have been created by it where `autoCreateTopics` is on.
+ * Knows no socket, timer or clock, and never waits. A request that cannot be granted throws a `ProtocolError` and has
+ * changed nothing.
  *
- * | publish()     | constant, whatever the number of subscribers |
- * | flush()       | linear in the subscribers of the topics published to |
- * | subscribe()   | constant |
- * | deleteTopic() | linear in the topic's subscribers, a step of a loop each |
+ * | append()       | constant, whatever the number of subscribers |
+ * | flush()        | linear in the subscribers of the topics published to |
+ * | subscribe()    | constant |
+ * | topicDeleted() | linear in the topic's subscribers, a step of a loop each |
  */
 export class Broker {
   readonly #limits: BrokerLimits;
   readonly #ports: BrokerPorts;
-  readonly #topics = new Map<string, Topic>();
-  readonly #memory: HistoryMemory;
+  readonly #topics = new Map<string, Readers>();
+  readonly #budget: HistoryBudget;
   readonly #shared: Shared;
-  readonly #gathering = new Gathering();
-  readonly #editions: Editions;
-  #ready: Holder[] = [];
-  readonly #orphans: Orphans;
+  readonly #fanout: Fanout;
+  readonly #deletions: Deletions;
   #subscriptions = 0;
-  #closed = false;
 
   constructor(limits: BrokerLimits, ports: BrokerPorts) {
     this.#limits = limits;
     this.#ports = ports;
-    this.#editions = new Editions(ports.metrics);
-    this.#memory = new HistoryMemory(limits.historyMemoryBytes);
-    this.#shared = { memory: this.#memory, metrics: ports.metrics, observer: ports.observer };
-    this.#orphans = new Orphans(
-      (work) => ports.soon(work),
-      (orphan) => this.#end(orphan, "topic deleted"),
-    );
+    this.#budget = new HistoryBudget(limits.historyMemoryBytes);
+    const { metrics, observer } = ports;
+    this.#shared = { budget: this.#budget, metrics, observer };
+    this.#fanout = new Fanout({ metrics, observer, tooSlow: this.#disconnect });
+    this.#deletions = new Deletions({ soon: ports.soon, end: (one) => this.#end(one, "topic deleted") });
   }
 
-  get topics(): ReadonlyMap<string, Topic> {
-    return this.#topics;
-  }
+  // What an engine tells it.
 
-  /** Subscriptions on all topics together. */
-  get subscriptions(): number {
-    return this.#subscriptions;
-  }
-
-  /** What history takes, in bytes of memory. */
-  get historyBytes(): number {
-    return this.#memory.used;
-  }
-
-  /** @throws {ProtocolError} where there is no such topic */
-  topic(name: string): Topic {
-    const topic = this.#topics.get(name);
-    if (topic === undefined) throw topicNotFound(name);
-    return topic;
-  }
-
-  /** Takes nothing more: every request is refused as `SHUTTING_DOWN`. What was published goes on to be sent. */
-  close(): void {
-    this.#closed = true;
-  }
-
-  createTopic(name: string): Topic {
-    this.#checkOpen();
-    if (this.#topics.has(name)) {
-      throw new ProtocolError("TOPIC_EXISTS", `Topic '${name}' exists already`, { topic: name });
-    }
-    const { maxTopics } = this.#limits;
-    if (this.#topics.size >= maxTopics) throw limitExceeded("MAX_TOPICS", maxTopics, { topic: name });
-    const topic = new Topic(name, this.#ports.makeEpoch(), this.#limits, this.#editions);
-    this.#topics.set(name, topic);
-    this.#memory.add(topic.log);
-    return topic;
+  /** A topic's life has begun, or has become known here: `seq` is its newest message. */
+  topicCreated(text: TopicText, seq: number): void {
+    const topic = new Topic(text, seq, this.#limits);
+    this.#topics.set(topic.name, { topic, subscriptions: new Map() });
+    this.#budget.add(topic.log);
   }
 
   /**
    * Forgets the topic, ends every subscription to it, and closes the connections that this leaves without any: of many
    * subscribers some at once, the others in later turns, so that nobody else feels it.
    */
-  deleteTopic(name: string): void {
-    this.#checkOpen();
-    const topic = this.topic(name);
+  topicDeleted(name: string): void {
+    const { topic, subscriptions } = this.#readers(name);
     this.#topics.delete(name);
-    this.#memory.remove(topic.log);
+    this.#budget.remove(topic.log);
     topic.deleted = true;
-    this.#subscriptions -= topic.subscriptions.size;
-    this.#orphans.add(topic.subscriptions.values());
-  }
-
-  connect(outlet: Outlet): Connection {
-    return new Connection(outlet, this.#disconnect);
-  }
-
-  /** Ends what the connection was subscribed to; its client is gone and is told nothing. */
-  disconnect(connection: Connection): void {
-    for (const subscription of connection.subscriptions) this.#remove(subscription, "disconnected");
-    connection.clear();
+    this.#subscriptions -= subscriptions.size;
+    this.#deletions.add(subscriptions.values());
   }
 
   /**
-   * Ends what the connection is subscribed to: each subscription is sent what the outlet takes, and told the rest as lost.
+   * These are now the newest events of the topic, for all who are subscribed at this moment.
    *
-   * @param reason why, where each topic is to be called deleted
+   * What it has already it ignores. What it was not told of in between is told to the subscribers as a gap.
    */
-  retire(connection: Holder, reason?: "shutdown"): void {
-    for (const subscription of [...connection.subscriptions]) {
-      const topic = subscription.feed.name;
-      this.#end(subscription, reason ?? "disconnected");
-      if (reason !== undefined) connection.outlet.notice({ type: "info", msg: "topic_deleted", topic, reason });
+  append(name: string, { first, ts, messages }: Placed): void {
+    const readers = this.#topics.get(name);
+    if (readers === undefined) return;
+    const { topic, subscriptions } = readers;
+    const { log, text } = topic;
+    if (first > log.newest + 1) this.#skipTo(readers, first - 1);
+    const before = log.newest;
+    let seq = first;
+    for (const message of messages) {
+      if (seq++ <= log.newest) continue;
+      if (topic.full || this.#budget.over) this.flush();
+      const event = encodeEvent(text, log.newest + 1, message, ts);
+      this.#budget.append(log, event);
+      this.#fanout.append(readers, event);
     }
+    const added = log.newest - before;
+    if (added === 0) return;
+    this.#ports.metrics.published(added);
+    this.#ports.wake(added, subscriptions.size);
+  }
+
+  // What clients ask for.
+
+  /** A client has connected. */
+  connect(peer: Peer): Session {
+    return new Session(peer, this.#disconnect);
   }
 
   /**
-   * Subscribes the connection as `clientId`, taking the id over from another that holds it.
+   * Subscribes as `clientId`, taking the id over from another session that holds it.
    *
    * The events follow with the next flush, so that whoever calls can acknowledge first: the replay that was asked for,
    * then what is published from now on.
+   *
+   * @throws {ProtocolError} `TOPIC_NOT_FOUND`, `LIMIT_EXCEEDED`, `BAD_REQUEST` for a position that is not there yet
    */
-  subscribe(connection: Connection, name: string, clientId: string, asked: Asked = {}): Subscribed {
-    this.#orphans.endThoseOf(connection);
-    const topic = this.#topicInUse(name);
-    const start = startOf(topic, asked);
-    const queue = queueOf(topic, asked);
-    const current = topic.subscriptions.get(clientId);
-    const own = current?.holder === connection ? current : undefined;
-    const subscription = own ?? this.#begin(topic, clientId, connection, queue, current);
-    if (asked.queue !== undefined || asked.overflow !== undefined) subscription.queue = queue;
+  subscribe(session: Session, name: string, clientId: string, options: SubscribeOptions = {}): Subscribed {
+    this.#deletions.endThoseOf(session);
+    const readers = this.#readers(name);
+    const { topic, subscriptions } = readers;
+    const start = replayStart(topic, options);
+    const queue = queueOf(topic, options);
+    const current = subscriptions.get(clientId);
+    const own = current?.session === session ? current : undefined;
+    const subscription = own ?? this.#begin(readers, clientId, session, queue, current);
+    if (options.queue !== undefined || options.overflow !== undefined) subscription.queue = queue;
+    if (start !== undefined) session.send(subscription);
     const replay = start === undefined ? 0 : subscription.replay(start);
-    if (subscription.pending && this.#enqueue(subscription)) this.#ports.wake();
+    if (subscription.pending && this.#fanout.enqueue(subscription)) this.#ports.wake(0, 0);
     // What still waits for one who asks again is not missed, even where history has let go of it.
-    const outcome = outcomeOf(topic, asked.since, Math.min(start ?? 0, subscription.position));
-    return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay, ...outcome };
-  }
-
-  /** Ends the subscription, if the connection holds one under that id. */
-  unsubscribe(connection: Connection, name: string, clientId: string): Topic {
-    this.#checkOpen();
-    const topic = this.topic(name);
-    const subscription = topic.subscriptions.get(clientId);
-    if (subscription?.holder === connection) this.#end(subscription, "unsubscribed");
-    return topic;
+    const recovery = recoveryOf(topic, options.since, Math.min(start ?? 0, subscription.position));
+    return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay, ...recovery };
   }
 
   /**
-   * Appends messages to the topic's log, for all who are subscribed at this moment. All or none.
+   * Ends the subscription, if the session holds one under that id.
    *
-   * @param ts when they were published, as their events shall say
-   * @param accepted told what is about to be published before any subscriber is sent a message of it
+   * @throws {ProtocolError} `TOPIC_NOT_FOUND`
    */
-  publish(
-    name: string,
-    messages: readonly Message[],
-    ts: string,
-    accepted?: (published: Published) => void,
-  ): Published {
-    const topic = this.#topicInUse(name);
-    const { log } = topic;
-    checkSizes(topic, messages, ts, this.#limits.maxMessageBytes);
-    const published = { topic, first: log.newest + 1, seq: log.newest + messages.length };
-    accepted?.(published);
-    for (const message of messages) {
-      // No event may fall out of the log before it was offered to those whose sockets would have taken it.
-      const mustGo = log.newest - topic.flushed >= topic.queueLimit || this.#memory.over;
-      if (mustGo || topic.full) this.flush();
-      const text = encodeEvent(topic.text, log.newest + 1, message, ts);
-      this.#memory.append(log, text);
-      topic.issue(text);
-      this.#gathering.add(topic.subscriptions.size);
-    }
-    this.#ports.metrics.published(messages.length);
-    this.#ports.wake();
-    return published;
+  unsubscribe(session: Session, name: string, clientId: string): void {
+    const subscription = this.#readers(name).subscriptions.get(clientId);
+    if (subscription?.session === session) this.#end(subscription, "unsubscribed");
   }
 
-  /** Whether so much was published since the last flush that the next had better be now. */
-  get full(): boolean {
-    return this.#gathering.full;
+  /** Ends everything that the session is subscribed to. */
+  end(session: Session, reason: EndReason): void {
+    for (const subscription of [...session.subscriptions]) this.#end(subscription, reason);
   }
 
-  /** To be called at the end of a turn of the event loop. Returns whether the flush gains by waiting for another. */
-  endTurn(): boolean {
-    return this.#gathering.endTurn();
-  }
-
-  /** Hands out everything that was published or asked for since the last flush, as far as the outlets take it. */
+  /** Sends everything that was published or asked for since the last flush, as far as the peers take it. */
   flush(): void {
-    this.#gathering.end();
-    try {
-      this.#editions.handOut(this.#seeTo);
-    } catch (fault) {
-      // What it kept from its subscribers is left to the next flush.
-      this.#ports.wake();
-      throw fault;
-    }
-    const ready = this.#ready;
-    this.#ready = [];
-    for (const holder of ready) holder.fill();
-    if (this.#memory.over) this.#ports.observer.trimmed(this.#memory.trim(), this.#limits.historyMemoryBytes);
+    this.#fanout.flush();
+    if (this.#budget.over) this.#ports.observer.trimmed(this.#budget.trim(), this.#limits.historyMemoryBytes);
   }
 
-  /** Ends a subscription that is too slow for what it asked for: it is told what it was not sent. */
-  readonly #disconnect = (subscription: Subscription): void => {
-    const { holder } = subscription;
-    subscription.abandon();
+  // What it answers.
+
+  /** How many topics and subscriptions there are, and the bytes of memory that history takes. */
+  get stats(): { topics: number; subscriptions: number; historyBytes: number } {
+    return { topics: this.#topics.size, subscriptions: this.#subscriptions, historyBytes: this.#budget.used };
+  }
+
+  /** How many subscribers a topic has; none where there is no such topic. */
+  subscribersOf(name: string): number {
+    return this.#topics.get(name)?.subscriptions.size ?? 0;
+  }
+
+  /** The epoch of a topic, if there is such a topic. */
+  epochOf(name: string): string | undefined {
+    return this.#topics.get(name)?.topic.epoch;
+  }
+
+  /** @throws {ProtocolError} `TOPIC_NOT_FOUND` */
+  topicDetail(name: string, page: SubscriberPage = {}): TopicDetail {
+    return topicDetail(this.#readers(name), page);
+  }
+
+  /** @throws {ProtocolError} `TOPIC_NOT_FOUND`, `EPOCH_OVER` */
+  history(name: string, range: HistoryRange): History {
+    return historyOf(this.#readers(name).topic, range);
+  }
+
+  /** Ends a subscription that is too slow for what it asked for, and closes its connection. */
+  readonly #disconnect = (subscription: Subscription<Session>): void => {
+    const { session, peer } = subscription;
     this.#end(subscription, "too slow");
-    this.retire(holder);
-    holder.outlet.close(CLOSE.slowConsumer);
+    this.end(session, "connection closed");
+    peer.close(CLOSE.slowConsumer);
   };
-
-  readonly #seeTo = (stragglers: Iterable<Subscription>): void => {
-    for (const straggler of stragglers) {
-      if (straggler.outlet.blocked) straggler.noteOverflow();
-      if (straggler.outlet.blocked && straggler.tooSlow) this.#disconnect(straggler);
-      else if (straggler.pending) this.#enqueue(straggler);
-    }
-  };
-
-  /** Puts it in line for the next flush; a blocked one waits for its drain instead. */
-  #enqueue(subscription: Subscription): boolean {
-    const { holder, outlet } = subscription;
-    if (outlet.blocked) return false;
-    if (holder.enqueue(subscription)) this.#ready.push(holder);
-    return true;
-  }
 
   #begin(
-    topic: Topic,
+    { topic, subscriptions }: Readers,
     clientId: string,
-    connection: Connection,
+    session: Session,
     queue: Queue,
-    current: Subscription | undefined,
-  ): Subscription {
+    current: Subscription<Session> | undefined,
+  ): Subscription<Session> {
     const { maxSubscriptionsPerConnection: most } = this.#limits;
-    if (connection.subscriptions.length >= most) {
+    if (session.subscriptions.length >= most) {
       throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic: topic.name });
     }
-    if (current !== undefined) {
-      this.#end(current, "taken over");
-      current.outlet.notice({ type: "info", msg: "subscription_replaced", topic: topic.name });
-    }
-    const subscription = new Subscription(topic, clientId, connection, queue, this.#shared);
-    topic.add(subscription);
-    connection.add(subscription);
+    if (current !== undefined) this.#end(current, "replaced");
+    const subscription = new Subscription(topic, clientId, session, session.peer, queue, this.#shared);
+    subscriptions.set(clientId, subscription);
+    session.add(subscription);
     this.#ports.observer.subscribed(subscription);
     this.#subscriptions++;
     return subscription;
   }
 
-  #end(subscription: Subscription, reason: Ended): void {
-    subscription.holder.finish(subscription);
-    this.#remove(subscription, reason);
-  }
-
-  #remove(subscription: Subscription, reason: Ended): void {
-    const { feed } = subscription;
+  /** The one way in which a subscription ends. */
+  #end(subscription: Subscription<Session>, reason: EndReason): void {
+    const { session, topic, clientId, peer } = subscription;
+    const { sends, tells, notice } = endingOf(reason);
+    if (sends) session.send(subscription);
+    subscription.end(tells);
+    session.remove(subscription);
+    // Those of a deleted topic are counted no more, and another may have its name.
+    if (!topic.deleted && this.#topics.get(topic.name)?.subscriptions.delete(clientId)) this.#subscriptions--;
     this.#ports.observer.ended(subscription, reason);
-    feed.remove(subscription);
-    // Those of a deleted topic do not count any more.
-    if (!feed.deleted) this.#subscriptions--;
+    if (notice !== undefined) peer.notice(notice(topic.name));
   }
 
-  #checkOpen(): void {
-    if (this.#closed) throw shuttingDown();
+  /** Moves the head of a topic past events that it was not told of. */
+  #skipTo(readers: Readers, newest: number): void {
+    this.flush();
+    lagAll(readers);
+    this.#budget.skipTo(readers.topic.log, newest);
   }
 
-  #topicInUse(name: string): Topic {
-    this.#checkOpen();
-    const topic = this.#topics.get(name);
-    if (topic !== undefined) return topic;
-    if (!this.#limits.autoCreateTopics) throw topicNotFound(name);
-    return this.createTopic(name);
+  #readers(name: string): Readers {
+    const readers = this.#topics.get(name);
+    if (readers === undefined) throw topicNotFound(name);
+    return readers;
   }
 }

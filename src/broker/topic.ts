@@ -1,71 +1,48 @@
-import { topicText, type TopicText } from "../protocol/encode.ts";
-import { Several } from "./crowd.ts";
-import type { Editions, Readership } from "./editions.ts";
-import { BATCH_BYTES, type Crowd, type Outlet } from "./ports.ts";
-import type { Feed, Subscription } from "./subscription.ts";
-import { TopicLog } from "./topic-log.ts";
+import type { TopicText } from "../protocol/encode.ts";
+import { TopicLog } from "./log.ts";
+import { BATCH_BYTES } from "./ports.ts";
 
-/**
- * A topic: its log, and its subscribers by `client_id`.
- *
- * Nearly all subscribers stand at one place, the newest event of the last flush. They are the pack: a flush hands each the
- * same burst, and moves them on all at once. Only a straggler has a place of its own.
- */
-export class Topic implements Feed, Readership {
-  readonly name: string;
+/** One life of a topic: its log, and what of it is pending. */
+export class Topic {
   readonly text: TopicText;
-  /** Tells one life of the topic from another of the same name. */
-  readonly epoch: string;
   readonly log: TopicLog;
-  deleted = false;
   /** How many events may wait for one subscriber, at the most. */
   readonly queueLimit: number;
+  /** Whether it is no topic any more: what was published before is still to be sent. */
+  deleted = false;
   readonly #maxHistory: number;
-  readonly #subscriptions = new Map<string, Subscription>();
-  /** By outlet, which is all that a flush touches of those in the pack. */
-  readonly #pack = new Map<Outlet, Subscription>();
-  /** The outlets of the pack, unless it may have changed since. */
-  #flushedTo: Outlet | Crowd | undefined;
-  readonly #stragglers = new Set<Subscription>();
-  readonly #editions: Editions;
-  /** The number of its newest edition, */
-  #edition = -1;
-  /** the `seq` before that, */
-  #before = 0;
-  /** and its size, in UTF-16 code units. */
-  #size = 0;
+  /** The newest events of the log: published, not yet flushed. */
+  #pending: string[] = [];
+  #pendingSize = 0;
 
-  constructor(
-    name: string,
-    epoch: string,
-    limits: { maxHistory: number; maxSubscriberQueue: number },
-    editions: Editions,
-  ) {
-    this.name = name;
-    this.text = topicText(name, epoch);
-    this.epoch = epoch;
+  /** @param seq the newest message there was before */
+  constructor(text: TopicText, seq: number, limits: { maxHistory: number; maxSubscriberQueue: number }) {
+    this.text = text;
     this.queueLimit = limits.maxSubscriberQueue;
     this.#maxHistory = limits.maxHistory;
-    this.log = new TopicLog(limits.maxHistory + limits.maxSubscriberQueue);
-    this.#editions = editions;
+    this.log = new TopicLog(limits.maxHistory + limits.maxSubscriberQueue, seq);
   }
 
-  get subscriptions(): ReadonlyMap<string, Subscription> {
-    return this.#subscriptions;
+  get name(): string {
+    return this.text.topic;
   }
 
-  get stragglers(): Iterable<Subscription> {
-    return this.#stragglers;
+  /** Tells one life of the topic from another of the same name. */
+  get epoch(): string {
+    return this.text.epoch;
   }
 
-  /** The newest event at the last flush: what is newer was offered to nobody yet. */
+  /** The newest `seq` that was flushed: what is newer is pending. */
   get flushed(): number {
-    return this.#editions.isOut(this.#edition) ? this.log.newest : this.#before;
+    return this.log.newest - this.#pending.length;
   }
 
-  /** Whether what was published since the last flush takes no more. */
+  /**
+   * Whether what is pending must be flushed before another event is appended: it makes a full batch, or one more might cost
+   * a subscriber an event that its socket would have taken.
+   */
   get full(): boolean {
-    return this.#size >= BATCH_BYTES && !this.#editions.isOut(this.#edition);
+    return this.#pendingSize >= BATCH_BYTES || this.#pending.length >= this.queueLimit;
   }
 
   /** The `seq` before the oldest event of history, which is where a replay may start. */
@@ -73,67 +50,17 @@ export class Topic implements Feed, Readership {
     return Math.max(this.log.oldest - 1, this.log.newest - this.#maxHistory);
   }
 
-  add(subscription: Subscription): void {
-    this.#subscriptions.set(subscription.clientId, subscription);
-    this.#stragglers.add(subscription);
-    this.#changed();
+  /** Takes note that the newest event of the log, `text`, is pending. Returns whether it is the only one. */
+  pend(text: string): boolean {
+    this.#pendingSize += text.length;
+    return this.#pending.push(text) === 1;
   }
 
-  remove(subscription: Subscription): void {
-    this.#subscriptions.delete(subscription.clientId);
-    this.setApart(subscription);
-    this.#stragglers.delete(subscription);
-  }
-
-  inPack(subscription: Subscription): boolean {
-    return this.#pack.get(subscription.outlet) === subscription;
-  }
-
-  setApart(subscription: Subscription): void {
-    if (!this.inPack(subscription)) return;
-    this.#pack.delete(subscription.outlet);
-    this.#stragglers.add(subscription);
-    this.#changed();
-  }
-
-  passOver(outlet: Outlet): void {
-    this.#pack.get(outlet)?.standAt(this.#before);
-  }
-
-  gather(): Outlet | Crowd {
-    for (const straggler of this.#stragglers) {
-      if (straggler.position !== this.flushed || !straggler.sole) continue;
-      this.#stragglers.delete(straggler);
-      this.#pack.set(straggler.outlet, straggler);
-      this.#flushedTo = undefined;
-    }
-    this.#flushedTo ??= this.#crowd();
-    return this.#flushedTo;
-  }
-
-  #crowd(): Outlet | Crowd {
-    const outlets = [...this.#pack.keys()];
-    const [first] = outlets;
-    if (first !== undefined && outlets.length === 1) return first;
-    return first?.crowd?.(outlets) ?? new Several(outlets);
-  }
-
-  /** Takes the event appended last into the current edition. */
-  issue(text: string): void {
-    if (this.#editions.isOut(this.#edition)) {
-      const pack = this.#stragglers.size === 0 ? this.#flushedTo : undefined;
-      this.#edition = this.#editions.begin(this, pack, text, this.log.newest);
-      this.#before = this.log.newest - 1;
-      this.#size = text.length;
-    } else {
-      this.#editions.add(this.#edition, text);
-      this.#size += text.length;
-    }
-  }
-
-  /** To be called when a subscriber has come, gone, or is no more in the pack. */
-  #changed(): void {
-    this.#flushedTo = undefined;
-    this.#editions.repack(this.#edition);
+  /** What is pending, which counts as flushed from now on. */
+  takePending(): readonly string[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingSize = 0;
+    return pending;
   }
 }

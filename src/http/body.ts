@@ -3,7 +3,7 @@ import { shorten, type Read } from "../protocol/read.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** What was read, or the refusal of a request that is not as it should be. */
+/** What was read; a `BAD_REQUEST` is thrown where it is not as it should be. */
 export function checked<T>(read: Read<T>): T {
   if (!read.ok) throw new ProtocolError("BAD_REQUEST", read.problem);
   return read.content;

@@ -1,18 +1,21 @@
 import type { Broker } from "../broker/broker.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Clock } from "../ops/clock.ts";
 import { ProtocolError, shuttingDown, type ErrorCode } from "../protocol/codes.ts";
 import { encodeAnswer } from "../protocol/encode.ts";
 import { parseEventId, retryField, STREAM_HEADERS, streamEvent } from "../protocol/event-stream.ts";
-import { readStreamQuery, type StreamQuery } from "../protocol/http.ts";
+import { readEventsQuery } from "../protocol/http.ts";
+import type { EventsQuery } from "../protocol/schema.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
 import type { SseTransport, Timeouts } from "../transport/sse.ts";
 import { checked } from "./body.ts";
-import { noteRefusal } from "./route.ts";
+import { noteError } from "./route.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = {
   broker: Broker;
+  engine: Engine;
   events: SseTransport;
   clock: Clock;
   metrics: Metrics;
@@ -21,23 +24,23 @@ type Deps = {
 };
 
 /** Why a stream cannot be served now, but may be later. */
-const PASSING: readonly ErrorCode[] = ["TOPIC_NOT_FOUND", "LIMIT_EXCEEDED", "SHUTTING_DOWN"];
+const PASSING: readonly ErrorCode[] = ["TOPIC_NOT_FOUND", "LIMIT_EXCEEDED", "SHUTTING_DOWN", "UNAVAILABLE"];
 
 /** `GET /topics/{name}/events`: the answer is a stream of server-sent events, save to `HEAD`. */
 export function openEvents(deps: Deps) {
-  const { broker, events, stopping } = deps;
-  return (request: RoutedRequest, server: Timeouts): Response => {
-    const query = checked(readStreamQuery(queryOf(request)));
+  const { engine, events, stopping } = deps;
+  return async (request: RoutedRequest, server: Timeouts): Promise<Response> => {
+    const query = checked(readEventsQuery(queryOf(request)));
     const since = startOf(request, query);
     try {
       if (stopping()) throw shuttingDown();
       if (request.method === "HEAD") {
         events.checkRoom();
-        broker.topic(topicOf(request));
+        await engine.findTopic(topicOf(request));
         // A body that is not sent, but has no length: an answer to GET has none either (RFC 9110 §8.6).
         return new Response(new ReadableStream(), { headers: STREAM_HEADERS });
       }
-      return open(deps, request, server, query, since);
+      return await open(deps, request, server, query, since);
     } catch (cause) {
       const isPassing = cause instanceof ProtocolError && PASSING.includes(cause.code);
       if (isPassing && since !== undefined) return later(deps, cause);
@@ -46,18 +49,20 @@ export function openEvents(deps: Deps) {
   };
 }
 
-function open(
-  { broker, events }: Deps,
+async function open(
+  { broker, engine, events }: Deps,
   request: RoutedRequest,
   server: Timeouts,
-  { last_n, client_id = Bun.randomUUIDv7(), queue, overflow }: StreamQuery,
-  since: StreamQuery["since"],
-): Response {
+  { last_n, client_id = Bun.randomUUIDv7(), queue, overflow }: EventsQuery,
+  since: EventsQuery["since"],
+): Promise<Response> {
   const topic = topicOf(request);
+  // Of a topic that its first use creates there is no present epoch yet, and no position of it is known.
+  const present = broker.epochOf(topic) ?? "";
+  await engine.openTopic(topic);
   // Who comes back asks for what it missed, not once more for what it first asked for.
   if (since === undefined) return events.open(request, server, topic, client_id, { last_n, queue, overflow });
-  // Of a topic that its first use creates there is no present epoch yet, and no position of it is known.
-  const position = { seq: since.seq, epoch: since.epoch ?? broker.topics.get(topic)?.epoch ?? "" };
+  const position = { seq: since.seq, epoch: since.epoch ?? present };
   return events.open(request, server, topic, client_id, { since: position, queue, overflow });
 }
 
@@ -65,15 +70,15 @@ function open(
  * The answer to one who comes back and cannot be served now: a browser's `EventSource` does not come back another time from
  * any status but 200.
  */
-function later(deps: Deps, refusal: ProtocolError): Response {
-  noteRefusal(deps, refusal);
-  const { code, message, topic } = refusal;
-  const error = encodeAnswer({ type: "error", topic, error: { code, message } }, undefined, deps.clock.iso());
-  return new Response(`${retryField()}${streamEvent(error, { name: "error" })}`, { headers: STREAM_HEADERS });
+function later(deps: Deps, error: ProtocolError): Response {
+  noteError(deps, error);
+  const { code, message, topic } = error;
+  const frame = encodeAnswer({ type: "error", topic, error: { code, message } }, undefined, deps.clock.iso());
+  return new Response(`${retryField()}${streamEvent(frame, { name: "error" })}`, { headers: STREAM_HEADERS });
 }
 
 /** The position that a client goes on from: the one that a lost connection left it with (HTML §9.2.4), or the one it asks for. */
-function startOf(request: RoutedRequest, { since }: StreamQuery): StreamQuery["since"] {
+function startOf(request: RoutedRequest, { since }: EventsQuery): EventsQuery["since"] {
   const text = request.headers.get("last-event-id");
   if (text === null || text === "") return since;
   const position = parseEventId(text);

@@ -5,7 +5,8 @@ import { shuttingDown } from "../protocol/codes.ts";
 export function health({ broker, startedAt }: { broker: Broker; startedAt: number }) {
   return (): Response => {
     const uptimeSec = Math.floor((performance.now() - startedAt) / 1000);
-    return Response.json({ uptime_sec: uptimeSec, topics: broker.topics.size, subscribers: broker.subscriptions });
+    const { topics, subscriptions } = broker.stats;
+    return Response.json({ uptime_sec: uptimeSec, topics, subscribers: subscriptions });
   };
 }
 

@@ -1,23 +1,23 @@
 import type { Broker } from "../broker/broker.ts";
 import { TRANSPORTS } from "../broker/ports.ts";
 import { exposition, processMetrics, type Metric, type Metrics } from "../ops/metrics.ts";
-import type { Clients } from "../transport/clients.ts";
+import type { PeerRegistry } from "../transport/peer-registry.ts";
 
-type Deps = { broker: Broker; clients: Clients; metrics: Metrics };
+type Deps = { broker: Broker; registry: PeerRegistry; metrics: Metrics };
 
 /** `GET /metrics`, in the Prometheus text format. */
-export function showMetrics({ broker, clients, metrics }: Deps) {
+export function showMetrics({ broker, registry, metrics }: Deps) {
   const gauge = (name: string, help: string, read: Metric["read"]): Metric => {
     return { name: `pubsub_${name}`, type: "gauge", help, read };
   };
   const all = [
     ...metrics.counters,
-    gauge("topics", "Topics.", () => broker.topics.size),
-    gauge("subscriptions", "Subscriptions, all topics together.", () => broker.subscriptions),
+    gauge("topics", "Topics.", () => broker.stats.topics),
+    gauge("subscriptions", "Subscriptions, all topics together.", () => broker.stats.subscriptions),
     gauge("connections", "Clients connected, by transport.", () =>
-      TRANSPORTS.map((transport) => ({ labels: { transport }, value: clients.count(transport) })),
+      TRANSPORTS.map((transport) => ({ labels: { transport }, value: registry.count(transport) })),
     ),
-    gauge("history_bytes", "Memory that history takes.", () => broker.historyBytes),
+    gauge("history_bytes", "Memory that history takes.", () => broker.stats.historyBytes),
     ...processMetrics(),
   ];
   return (): Response => {

@@ -1,6 +1,6 @@
 import { ERRORS, ProtocolError } from "../protocol/codes.ts";
 
-/** A problem document (RFC 9457 §3) of a refusal, with our code as an extension member (§3.2). */
+/** A problem document (RFC 9457 §3) of an error, with our code as an extension member (§3.2). */
 export function problem({ code, message: detail }: ProtocolError, headers: Record<string, string> = {}): Response {
   // A code without a status answers no request: one that does all the same is a fault of ours.
   const { status = ERRORS.INTERNAL.status, title } = ERRORS[code];

@@ -54,8 +54,8 @@ export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler
       const answer = await handler(request, server);
       return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
-      const refusal = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
-      return withCors(request, allowed, refuse(deps, refusal));
+      const error = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
+      return withCors(request, allowed, refuse(deps, error));
     }
   };
 }
@@ -88,19 +88,16 @@ function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
 }
 
 /** Answers with a problem document, and takes note of it. */
-export function refuse(deps: RouteDeps, refusal: ProtocolError, headers?: Record<string, string>): Response {
-  noteRefusal(deps, refusal);
-  return problem(refusal, headers);
+export function refuse(deps: RouteDeps, error: ProtocolError, headers?: Record<string, string>): Response {
+  noteError(deps, error);
+  return problem(error, headers);
 }
 
-/** Counts a refusal, and logs it where a limit is its reason. */
-export function noteRefusal(
-  { metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">,
-  refusal: ProtocolError,
-): void {
-  metrics.refused(refusal.code);
-  if (refusal.code !== "LIMIT_EXCEEDED") return;
-  throttle.warn("limit reached: an HTTP request was refused", { limit: refusal.message });
+/** Counts an error, and logs it where a limit is its reason. */
+export function noteError({ metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">, error: ProtocolError): void {
+  metrics.refused(error.code);
+  if (error.code !== "LIMIT_EXCEEDED") return;
+  throttle.warn("limit reached: an HTTP request was refused", { limit: error.message });
 }
 
 function fault(log: Logger, request: Request, cause: unknown): ProtocolError {

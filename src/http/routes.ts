@@ -1,9 +1,10 @@
 import type { Server } from "bun";
 import type { Broker } from "../broker/broker.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Clock } from "../ops/clock.ts";
 import { ProtocolError } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
-import type { Clients } from "../transport/clients.ts";
+import type { PeerRegistry } from "../transport/peer-registry.ts";
 import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { openEvents } from "./events.ts";
@@ -17,7 +18,8 @@ import { createTopic, deleteTopic, listTopics, showTopic, stats } from "./topics
 
 export type HttpDeps = RouteDeps & {
   broker: Broker;
-  clients: Clients;
+  engine: Engine;
+  registry: PeerRegistry;
   events: SseTransport;
   answers: LargeAnswers;
   clock: Clock;
@@ -70,9 +72,9 @@ function upgrade(deps: RouteDeps) {
     // Bun agrees to the first subprotocol that a client offers, and this server speaks none (RFC 6455 §4.2.2).
     request.headers.delete("sec-websocket-protocol");
     const port = server.requestIP(request)?.port;
-    if (asked && server.upgrade(request, { data: { port, client: undefined } })) return undefined;
+    if (asked && server.upgrade(request, { data: { port, peer: undefined } })) return undefined;
     const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
-    const refusal = new ProtocolError("UPGRADE_REQUIRED", detail);
-    return refuse(deps, refusal, { upgrade: "websocket", connection: "upgrade" });
+    const error = new ProtocolError("UPGRADE_REQUIRED", detail);
+    return refuse(deps, error, { upgrade: "websocket", connection: "upgrade" });
   };
 }

@@ -1,70 +1,67 @@
 import type { Broker } from "../broker/broker.ts";
-import type { Subscription } from "../broker/subscription.ts";
-import { readCreateTopic } from "../protocol/http.ts";
+import type { Engine } from "../engine/engine.ts";
+import { readCreateTopic, readTopicQuery } from "../protocol/http.ts";
+import { SUBSCRIBERS_PAGE } from "../protocol/schema.ts";
 import { checked, readText } from "./body.ts";
-import { topicOf, type RoutedRequest } from "./topic-path.ts";
+import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = { broker: Broker; maxMessageBytes: number };
+type Deps = { broker: Broker; engine: Engine; maxMessageBytes: number };
 
 /** `POST /topics` */
-export function createTopic({ broker, maxMessageBytes }: Deps) {
+export function createTopic({ engine, maxMessageBytes }: Omit<Deps, "broker">) {
   return async (request: Request): Promise<Response> => {
     const { name } = checked(readCreateTopic(await readText(request, maxMessageBytes)));
-    broker.createTopic(name);
+    await engine.createTopic(name);
     return Response.json({ status: "created", topic: name }, { status: 201 });
   };
 }
 
 /** `GET /topics` */
-export function listTopics({ broker }: Pick<Deps, "broker">) {
-  return (): Response => {
-    const topics = [...broker.topics.values()];
-    return Response.json({
-      topics: topics.map(({ name, subscriptions }) => ({ name, subscribers: subscriptions.size })),
-    });
+export function listTopics({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
+  return async (): Promise<Response> => {
+    const topics = await engine.listTopics();
+    return Response.json({ topics: topics.map(({ name }) => ({ name, subscribers: broker.subscribersOf(name) })) });
   };
 }
 
 /** `GET /topics/{name}` */
-export function showTopic({ broker }: Pick<Deps, "broker">) {
-  return (request: RoutedRequest): Response => {
-    const { name, epoch, log, historyStart, subscriptions } = broker.topic(topicOf(request));
+export function showTopic({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
+  return async (request: RoutedRequest): Promise<Response> => {
+    const { limit = SUBSCRIBERS_PAGE, after } = checked(readTopicQuery(queryOf(request)));
+    const name = topicOf(request);
+    await engine.findTopic(name);
+    const { epoch, seq, oldestSeq, bytes, total, subscribers } = broker.topicDetail(name, { limit, after });
     return Response.json({
       topic: name,
       epoch,
-      seq: log.newest,
-      oldest_seq: historyStart + 1,
-      history: { messages: log.newest - historyStart, bytes: log.bytes },
-      subscribers: [...subscriptions.values()].map(describeSubscriber),
+      seq,
+      oldest_seq: oldestSeq,
+      history: { messages: seq - oldestSeq + 1, bytes },
+      subscribers_total: total,
+      subscribers: subscribers.map(({ clientId, transport, queued, dropped, connectedAt }) => {
+        const since = new Date(connectedAt).toISOString();
+        return { client_id: clientId, transport, queued, dropped, connected_since: since };
+      }),
     });
   };
 }
 
-function describeSubscriber(subscription: Subscription) {
-  const { transport, connectedAt } = subscription.holder.outlet;
-  return {
-    client_id: subscription.clientId,
-    transport,
-    ...subscription.figures(),
-    connected_since: new Date(connectedAt).toISOString(),
-  };
-}
-
 /** `DELETE /topics/{name}` */
-export function deleteTopic({ broker }: Pick<Deps, "broker">) {
-  return (request: RoutedRequest): Response => {
+export function deleteTopic({ engine }: Pick<Deps, "engine">) {
+  return async (request: RoutedRequest): Promise<Response> => {
     const name = topicOf(request);
-    broker.deleteTopic(name);
+    await engine.deleteTopic(name);
     return Response.json({ status: "deleted", topic: name });
   };
 }
 
 /** `GET /stats` */
-export function stats({ broker }: Pick<Deps, "broker">) {
-  return (): Response => {
-    const topics = [...broker.topics.values()].map(
-      ({ name, log, subscriptions }) => [name, { messages: log.newest, subscribers: subscriptions.size }] as const,
+export function stats({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
+  return async (): Promise<Response> => {
+    const topics = await engine.listTopics();
+    const entries = topics.map(
+      ({ name, seq }) => [name, { messages: seq, subscribers: broker.subscribersOf(name) }] as const,
     );
-    return Response.json({ topics: Object.fromEntries(topics) });
+    return Response.json({ topics: Object.fromEntries(entries) });
   };
 }

@@ -13,17 +13,17 @@ export interface Watched {
 }
 
 /** What of the sockets it asks. */
-type Asked = Pick<Sockets, "find" | "transfer">;
+type SocketLookup = Pick<Sockets, "find" | "transfer">;
 
 /**
  * Tells a slow peer from a dead one where it answers nothing: one that takes bytes off its backlog, or is in the middle of
  * sending something long, cannot answer, and is alive.
  */
 export class Progress {
-  readonly #sockets: Asked;
+  readonly #sockets: SocketLookup;
   #searchedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(sockets: Asked) {
+  constructor(sockets: SocketLookup) {
     this.#sockets = sockets;
   }
 

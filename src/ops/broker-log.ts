@@ -1,8 +1,9 @@
-import type { BrokerObserver, Ended, Subscriber } from "../broker/ports.ts";
+import type { EndReason } from "../broker/endings.ts";
+import type { BrokerObserver, Subscriber } from "../broker/ports.ts";
 import type { Logger } from "./logger.ts";
 import type { Throttle } from "./throttle.ts";
 
-/** Tells whoever reads the log of what happens to subscribers. */
+/** Writes what happens to subscribers into the log. */
 export class BrokerLog implements BrokerObserver {
   readonly #log: Logger;
   readonly #throttle: Throttle;
@@ -16,7 +17,7 @@ export class BrokerLog implements BrokerObserver {
     this.#log.debug("subscribed", facts(subscriber));
   }
 
-  ended(subscriber: Subscriber, reason: Ended): void {
+  ended(subscriber: Subscriber, reason: EndReason): void {
     this.#log.debug("subscription ended", { ...facts(subscriber), reason });
   }
 
@@ -31,8 +32,12 @@ export class BrokerLog implements BrokerObserver {
   trimmed(events: number, limit: number): void {
     this.#throttle.warn("history was trimmed: HISTORY_MEMORY_BYTES is reached", { events, limit });
   }
+
+  fault(cause: unknown): void {
+    this.#log.error("fault while a client was sent events", { cause });
+  }
 }
 
-function facts({ topic, clientId, outlet: { transport, address } }: Subscriber) {
+function facts({ topicName: topic, clientId, peer: { transport, address } }: Subscriber) {
   return { topic, client_id: clientId, transport, address };
 }

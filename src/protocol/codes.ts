@@ -20,6 +20,7 @@ export const ERRORS = {
   SLOW_CONSUMER: { status: undefined, title: "Slow consumer" },
   INTERNAL: { status: 500, title: "Internal Server Error" },
   SHUTTING_DOWN: { status: 503, title: "Service Unavailable" },
+  UNAVAILABLE: { status: 503, title: "Service Unavailable" },
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

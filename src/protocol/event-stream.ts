@@ -1,5 +1,4 @@
-/** A place in a topic's life, as `since` names it. */
-export type Position = { epoch: string; seq: number };
+import type { Position } from "./frames.ts";
 
 /**
  * Headers of an answer that is an event stream (HTML §9.2.5): not to be kept, nor gathered by a proxy in between. Its

@@ -1,37 +1,29 @@
 import { z } from "zod";
-import { lastMember, skipSpace, skipValue, type RawJson } from "./json-text.ts";
+import { lastMember, skipSpace, skipValue, type RawJson } from "./raw-json.ts";
 import { read, type Read } from "./read.ts";
 
 /** A message to publish: `payload` is the text its publisher sent, not a value read from it. */
 export type Message = { id: string; payload: RawJson };
 
-/** `id`, or `message.id` of what its sender calls `message`. */
-const fieldOf = (message: string, field: string) => (message === "" ? field : `${message}.${field}`);
+/** Messages that have their place in a topic: numbered from `first` on, published at `ts`. */
+export type Placed = { readonly first: number; readonly ts: string; readonly messages: readonly Message[] };
 
-const idOf = (message: string) => z.guid(`${fieldOf(message, "id")} must be a valid UUID`);
-
-const payloadIn = (message: string) =>
-  z.unknown().refine((value) => value !== undefined, `Missing '${fieldOf(message, "payload")}'`);
-
-/** Schema of a message with an id of its own, as frames carry it. `name` is what its sender calls it. */
-export function messageSchema(name: string, missing = `'${name}' must be an object`) {
-  return z.object(
-    { id: idOf(name), payload: payloadIn(name) },
-    { error: ({ input }) => (input === undefined || input === null ? missing : `'${name}' must be an object`) },
-  );
-}
-
-/** Schema of a message that may be given its id by the server. */
-export function messageFormSchema(name: string) {
-  return z.object({ id: idOf(name).nullish(), payload: payloadIn(name) }, `'${name}' must be an object`);
-}
-
-/** Messages that stand or fall together, before each of them is read. */
-export const batch = z.array(z.unknown(), "'messages' must be an array").min(1, "'messages' must not be empty");
+/** Which part of a topic's history is asked for. */
+export type HistoryRange = {
+  /** The newest so many. */
+  last_n?: number | undefined;
+  /** All after this `seq`, of the present epoch where none is named. */
+  since?: { epoch?: string; seq: number } | undefined;
+  /** Up to this `seq`. */
+  until?: number | undefined;
+  epoch?: string | undefined;
+  /** About how much, in UTF-16 code units; the event that crosses it still goes whole. */
+  most: number;
+};
 
 /**
- * A function that reads the elements of `messages`, up to the first that is not as `schemaOf` says. Where a client sends a
- * hundred thousand bad ones, the time to say so of each would be seconds.
+ * A function that reads the elements of `messages`, up to the first that is not as `schemaOf` says: of a hundred
+ * thousand bad ones only the first is described.
  */
 export function batchReader<T>(schemaOf: (name: string) => z.ZodType<T>): (elements: readonly unknown[]) => Read<T[]> {
   const schema = z.compile(schemaOf("messages[]"), { strict: true });
@@ -57,7 +49,7 @@ const COLON = 0x3a;
  */
 export function payloadOf(text: string, plain: boolean): RawJson {
   // In plain text a quoted word with a colon after it is a key. The first such key is the message's, unless another comes
-  // after its value: no need to read what is before it, which halves the time to decode a small frame.
+  // after its value. So what is before it need not be read.
   const colon = skipSpace(text, text.indexOf(PAYLOAD_KEY) + PAYLOAD_KEY.length);
   if (plain && text.charCodeAt(colon) === COLON) {
     const start = skipSpace(text, colon + 1);

@@ -13,14 +13,14 @@ const MISSES = 2;
 /** Heartbeats after which one counts as dead of which the kernel cannot tell whether it is slow. */
 const MISSES_UNSEEN = 10;
 
-/** How many connections have their heartbeat in one turn of the event loop, so that nobody feels it. */
+/** How many connections have their heartbeat in one turn of the event loop, so that other clients do not wait. */
 const SLICE = 8;
 
 /** The least time, in milliseconds, between two slices. */
 const MIN_DELAY_MS = 4;
 
-/** A connection that the heartbeat looks after. */
-export interface Patient extends Watched {
+/** A connection, as the heartbeat sees it. */
+export interface HeartbeatPeer extends Watched {
   /** Joins or leaves {@link HEARTBEAT_TOPIC}, which only a WebSocket can. */
   listen(on: boolean): void;
   /** Heartbeats since it last gave a sign of life: a frame, a pong, or bytes taken off its backlog. */
@@ -30,10 +30,11 @@ export interface Patient extends Watched {
 }
 
 export type HeartbeatPorts<P> = {
-  patients: Iterable<P> & { readonly size: number };
+  peers: Iterable<P> & { readonly size: number };
   /** Undefined where the system does not tell. */
   progress: Progress | undefined;
-  giveUp(patient: P): void;
+  /** Told of a peer that counts as dead. */
+  giveUp(peer: P): void;
 };
 
 /**
@@ -42,13 +43,13 @@ export type HeartbeatPorts<P> = {
  *
  * Bun's idle timeout cannot tell them: each publish starts it anew.
  */
-export class Heartbeat<P extends Patient> {
+export class Heartbeat<P extends HeartbeatPeer> {
   readonly #intervalMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #round: Iterator<P> | undefined;
-  /** What the last slice left to the next, in parts of a patient. */
+  /** What the last slice left to the next, in parts of a peer. */
   #carried = 0;
 
   constructor(intervalMs: number, clock: Clock, log: Logger) {
@@ -66,13 +67,13 @@ export class Heartbeat<P extends Patient> {
     this.#timer = setTimeout(
       () => {
         try {
-          this.#beat(server, ports, this.#next(ports.patients, this.#share(ports.patients.size)));
+          this.#send(server, ports, this.#next(ports.peers, this.#share(ports.peers.size)));
         } catch (cause) {
           this.#log.error("fault in the heartbeat", { cause });
         }
         this.start(server, ports);
       },
-      Math.round(this.#intervalMs / this.#slices(ports.patients.size)),
+      Math.round(this.#intervalMs / this.#slices(ports.peers.size)),
     );
   }
 
@@ -93,12 +94,12 @@ export class Heartbeat<P extends Patient> {
     return Math.floor(due / slices);
   }
 
-  /** The next `count` patients, each once, going round and round. */
-  #next(patients: Iterable<P>, count: number): P[] {
+  /** The next `count` peers, each once, going round and round. */
+  #next(peers: Iterable<P>, count: number): P[] {
     const slice = new Set<P>();
     let begun = false;
     while (slice.size < count) {
-      this.#round ??= patients[Symbol.iterator]();
+      this.#round ??= peers[Symbol.iterator]();
       const { value, done } = this.#round.next();
       if (done !== true) {
         if (slice.has(value)) break;
@@ -112,33 +113,33 @@ export class Heartbeat<P extends Patient> {
     return [...slice];
   }
 
-  #beat(server: Pick<Server<unknown>, "publish">, ports: HeartbeatPorts<P>, slice: readonly P[]): void {
-    const living = slice.filter((patient) => {
-      if (!this.#isDead(patient, ports.progress)) return true;
-      ports.giveUp(patient);
+  #send(server: Pick<Server<unknown>, "publish">, ports: HeartbeatPorts<P>, slice: readonly P[]): void {
+    const living = slice.filter((peer) => {
+      if (!this.#isDead(peer, ports.progress)) return true;
+      ports.giveUp(peer);
       return false;
     });
     ports.progress?.begin(living.filter(({ unanswered, look }) => unanswered > 0 && look === undefined));
-    // Nobody stays subscribed between heartbeats: for one who is, Bun keeps more memory and makes every send dearer.
-    for (const patient of living) patient.listen(true);
+    // None stays subscribed between heartbeats: a subscription takes memory in Bun and slows every send.
+    for (const peer of living) peer.listen(true);
     server.publish(HEARTBEAT_TOPIC, encodeNotice({ type: "info", msg: "ping" }, this.#clock.iso()), false);
-    for (const patient of living) {
-      patient.listen(false);
-      patient.unanswered++;
-      patient.ping();
+    for (const peer of living) {
+      peer.listen(false);
+      peer.unanswered++;
+      peer.ping();
     }
   }
 
-  #isDead(patient: P, progress: Progress | undefined): boolean {
-    if (patient.unanswered === 0) {
-      patient.look = undefined;
+  #isDead(peer: P, progress: Progress | undefined): boolean {
+    if (peer.unanswered === 0) {
+      peer.look = undefined;
       return false;
     }
-    const seen = patient.look !== undefined;
-    if (progress?.moved(patient) === true) {
-      patient.unanswered = 0;
+    const seen = peer.look !== undefined;
+    if (progress?.moved(peer) === true) {
+      peer.unanswered = 0;
       return false;
     }
-    return patient.unanswered >= (seen || progress === undefined ? MISSES : MISSES_UNSEEN);
+    return peer.unanswered >= (seen || progress === undefined ? MISSES : MISSES_UNSEEN);
   }
 }

@@ -1,17 +1,12 @@
-/** What was sent to each of a group since they were last asked what they have read, in UTF-16 code units. */
-export type Meter = { sent: number };
-
 /**
- * What one client has said that it has read. Behind every so much that is sent to it goes a ping; while that before it is
- * unanswered, nothing more is sent. So there is never more before an answer to the client than it has time to read, whatever the
- * kernels in between would take.
+ * How far one client has said that it has read. Behind every so much that it is sent goes a ping; while the one before is
+ * unanswered, nothing more is sent. So there is never more on its way to the client than it can read in good time,
+ * whatever the kernels in between would take.
  *
  * A client that has never answered a ping is not held to this.
  */
 export class Receipts {
-  /** Of the group that it is in, or was in last. */
-  meter: Meter | undefined;
-  /** Whether nothing more may be sent to it until it has answered. */
+  /** Whether nothing more may be sent until the client has answered. */
   behind = false;
   readonly #window: number;
   #sent = 0;
@@ -23,7 +18,7 @@ export class Receipts {
     this.#window = window;
   }
 
-  /** Takes note of what was sent to it alone. Returns whether a receipt is due. */
+  /** Takes note of what was sent. Returns whether a receipt is due. */
   count(length: number): boolean {
     this.#sent += length;
     return this.#sent >= this.#window;

@@ -1,44 +1,44 @@
 import type { Server } from "bun";
-import type { Asked } from "../broker/asked.ts";
 import type { Broker } from "../broker/broker.ts";
-import type { Clock } from "../ops/clock.ts";
-import type { Logger } from "../ops/logger.ts";
+import type { SubscribeOptions } from "../broker/recovery.ts";
 import { STREAM_HEADERS } from "../protocol/event-stream.ts";
-import type { Clients } from "./clients.ts";
-import { SseClient } from "./sse-client.ts";
+import { SsePeer, StreamEncoder, type SsePeerDeps } from "./sse-peer.ts";
 
-export type SseDeps = { broker: Broker; clients: Clients; clock: Clock; log: Logger };
+export type SseDeps = Omit<SsePeerDeps, "encoder"> & { broker: Broker };
 
 /** What of Bun's server a stream needs. */
 export type Timeouts = Pick<Server<unknown>, "timeout" | "requestIP">;
 
 /** The side of server-sent events (HTML §9.2): a request opens a stream, which is a subscription. */
 export class SseTransport {
-  readonly #deps: SseDeps;
+  readonly #broker: Broker;
+  readonly #peerDeps: SsePeerDeps;
 
-  constructor(deps: SseDeps) {
-    this.#deps = deps;
+  constructor({ broker, ...deps }: SseDeps) {
+    this.#broker = broker;
+    this.#peerDeps = { ...deps, encoder: new StreamEncoder() };
   }
 
   /** @throws {ProtocolError} where there may be no more connections */
   checkRoom(): void {
-    const { clients } = this.#deps;
-    if (clients.full) clients.checkRoom();
+    const { registry } = this.#peerDeps;
+    if (registry.full) registry.checkRoom();
   }
 
   /** @throws {ProtocolError} where the subscription cannot be granted */
-  open(request: Request, server: Timeouts, topic: string, clientId: string, asked: Asked): Response {
-    const { broker, clients } = this.#deps;
-    clients.checkRoom();
-    const client = new SseClient(this.#deps, server.requestIP(request) ?? undefined);
-    const subscribed = broker.subscribe(client.connection, topic, clientId, asked);
-    clients.add(client);
-    client.begin(subscribed, asked.overflow);
-    request.signal.addEventListener("abort", () => client.gone("hung up"), { once: true });
+  open(request: Request, server: Timeouts, topic: string, clientId: string, options: SubscribeOptions): Response {
+    const { registry } = this.#peerDeps;
+    registry.checkRoom();
+    const remote = server.requestIP(request) ?? undefined;
+    const peer = new SsePeer(this.#peerDeps, remote, (self) => this.#broker.connect(self));
+    const subscribed = this.#broker.subscribe(peer.session, topic, clientId, options);
+    registry.add(peer);
+    peer.begin(subscribed, options.overflow);
+    request.signal.addEventListener("abort", () => peer.gone("hung up"), { once: true });
     // A stream may be quiet for long; whether anybody is there is for the heartbeat to find out. The connection would
     // stay without a time limit after the stream, which is one reason why the headers close it.
     server.timeout(request, 0);
-    const stream = new ReadableStream({ type: "direct", pull: (controller) => client.attach(controller) });
+    const stream = new ReadableStream({ type: "direct", pull: (controller) => peer.attach(controller) });
     return new Response(stream, { headers: STREAM_HEADERS });
   }
 }

@@ -1,27 +1,26 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { Broker } from "../broker/broker.ts";
-import type { Clock } from "../ops/clock.ts";
+import type { Answered, Engine } from "../engine/engine.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
-import type { Throttle } from "../ops/throttle.ts";
 import { CLOSE, ProtocolError } from "../protocol/codes.ts";
-import { encodePublished } from "../protocol/encode.ts";
-import { decode, type ClientFrame } from "../protocol/frames.ts";
-import type { RawJson } from "../protocol/json-text.ts";
-import { factsOf, type Clients } from "./clients.ts";
-import { WebSocketClient } from "./websocket-client.ts";
+import { decode, type Decoded, type Request } from "../protocol/decode.ts";
+import { encodeAnswer, encodePublished } from "../protocol/encode.ts";
+import type { Answer } from "../protocol/frames.ts";
+import type { RawJson } from "../protocol/raw-json.ts";
+import { factsOf } from "./connected-peer.ts";
+import type { Answerer } from "./request-order.ts";
+import { WebSocketPeer, type WebSocketPeerDeps } from "./websocket-peer.ts";
 
-/** What travels with a socket: the client's port, and the client from the moment it is open. */
-export type SocketData = { port: number | undefined; client: WebSocketClient | undefined };
+/** What travels with a socket: the client's port, and the peer from the moment it is open. */
+export type SocketData = { port: number | undefined; peer: WebSocketPeer | undefined };
 
 type Socket = ServerWebSocket<SocketData>;
 
-export type WebSocketDeps = {
+export type WebSocketDeps = WebSocketPeerDeps & {
   broker: Broker;
-  clients: Clients;
-  clock: Clock;
+  engine: Engine;
   log: Logger;
-  throttle: Throttle;
   metrics: Metrics;
   maxMessageBytes: number;
   /** Whether a heartbeat looks for those that are gone. */
@@ -34,7 +33,14 @@ const CONTROL_ROOM_BYTES = 16 * 1024 * 1024;
 /** Seconds until a silent socket is given up where no heartbeat looks after it. */
 const IDLE_SECONDS = 120;
 
-/** The WebSocket side: reads frames, has the broker do what they ask, answers. */
+const BINARY: Decoded = {
+  ok: false,
+  problem: "A frame must be JSON text, not binary",
+  requestId: undefined,
+  topic: undefined,
+};
+
+/** The WebSocket side: reads frames, has engine and broker do what they ask, answers. */
 export class WebSocketTransport {
   readonly #deps: WebSocketDeps;
 
@@ -53,102 +59,125 @@ export class WebSocketTransport {
       open: (socket) => this.#open(socket),
       message: (socket, message) => this.#message(socket, message),
       drain: (socket) => this.#drain(socket),
-      ping: (socket) => socket.data.client?.pinged(),
-      pong: (socket, payload) => socket.data.client?.ponged(payload.toString()),
+      ping: (socket) => socket.data.peer?.pinged(),
+      pong: (socket, payload) => socket.data.peer?.ponged(payload.toString()),
       close: (socket, code, reason) => this.#close(socket, code, reason),
       error: (cause) => this.#deps.log.error("fault in a WebSocket handler", { cause }),
     };
   }
 
   #open(socket: Socket): void {
-    const { clients, clock, metrics } = this.#deps;
-    const client = new WebSocketClient(socket, clock, clients);
+    const { broker, registry, metrics } = this.#deps;
+    const peer = new WebSocketPeer(socket, this.#deps, (self) => broker.connect(self));
     try {
-      clients.checkRoom();
+      registry.checkRoom();
     } catch (cause) {
       const { code, reason } = CLOSE.limitExceeded;
-      this.#refuse(client, cause, undefined, "a connection");
+      this.#refuse(peer, peer, cause, undefined, "a connection");
       metrics.closed(CLOSE.limitExceeded);
       // The kernel takes these two frames at once, and delivers them whatever becomes of the socket.
       socket.close(code, reason);
       return;
     }
-    socket.data.client = client;
-    clients.add(client);
+    socket.data.peer = peer;
+    registry.add(peer);
   }
 
   #message(socket: Socket, message: string | Buffer): void {
-    const { client } = socket.data;
-    if (client === undefined || !client.open) return;
-    client.unanswered = 0;
-    if (typeof message !== "string") {
-      this.#refuse(client, new ProtocolError("BAD_REQUEST", "A frame must be JSON text, not binary"), undefined);
-      return;
-    }
-    const decoded = decode(message);
-    if (!decoded.ok) {
-      const { problem, topic, requestId } = decoded;
-      this.#refuse(client, new ProtocolError("BAD_REQUEST", problem, topic === undefined ? {} : { topic }), requestId);
-      return;
-    }
+    const { peer } = socket.data;
+    if (peer === undefined || !peer.open) return;
+    peer.unanswered = 0;
+    const decoded = typeof message === "string" ? decode(message) : BINARY;
+    if (peer.underWay === 0) {
+      const pending = this.#handle(peer, decoded, peer);
+      if (pending === undefined) return;
+      peer.requests.track(pending, isPublish(decoded));
+    } else peer.requests.add((to) => this.#handle(peer, decoded, to), isPublish(decoded));
+    peer.limitUnderWay();
+  }
+
+  /**
+   * Does what a frame asks, and answers it. Neither throws nor rejects.
+   *
+   * @param to where the answers go
+   */
+  #handle(peer: WebSocketPeer, decoded: Decoded, to: Answerer): Promise<void> | undefined {
+    const { requestId } = decoded;
     try {
-      this.#dispatch(client, decoded.frame, decoded.requestId);
+      if (!decoded.ok) throw unreadable(decoded);
+      const pending = this.#dispatch(peer, decoded.request, requestId, to);
+      if (!(pending instanceof Promise)) return undefined;
+      return pending.catch((cause: unknown) => this.#refuse(peer, to, cause, requestId));
     } catch (cause) {
-      this.#refuse(client, cause, decoded.requestId);
+      this.#refuse(peer, to, cause, requestId);
+      return undefined;
     }
   }
 
-  #dispatch(client: WebSocketClient, frame: ClientFrame, requestId: RawJson | undefined): void {
-    const { broker, clock } = this.#deps;
-    const { connection } = client;
-    switch (frame.type) {
-      case "publish": {
-        const ts = clock.iso();
-        // Before the first of its events can be sent, which a long batch is while it is being published.
-        broker.publish(frame.topic, frame.messages, ts, (published) => {
-          if (frame.ack) client.answerText(encodePublished(published, frame.batch, requestId, ts));
+  #dispatch(peer: WebSocketPeer, request: Request, requestId: RawJson | undefined, to: Answerer): Answered<void> {
+    const { broker, engine } = this.#deps;
+    switch (request.type) {
+      case "publish":
+        return engine.publish(request.topic, request.messages, (published) => {
+          if (request.ack) to.answerText(encodePublished(published, request.batch, requestId));
         });
-        break;
-      }
-      case "subscribe": {
-        const subscribed = broker.subscribe(connection, frame.topic, frame.client_id, frame);
-        client.answer({ type: "ack", status: "ok", ...subscribed }, requestId);
-        break;
-      }
+      case "subscribe":
+        return after(engine.openTopic(request.topic), () => {
+          // It may have gone while the engine was asked.
+          if (!peer.open) return;
+          const subscribed = broker.subscribe(peer.session, request.topic, request.client_id, request);
+          this.#answer(to, { type: "ack", status: "ok", ...subscribed }, requestId);
+        });
       case "unsubscribe":
-        broker.unsubscribe(connection, frame.topic, frame.client_id);
-        client.answer({ type: "ack", topic: frame.topic, status: "ok" }, requestId);
-        break;
+        return after(engine.findTopic(request.topic), () => {
+          broker.unsubscribe(peer.session, request.topic, request.client_id);
+          this.#answer(to, { type: "ack", topic: request.topic, status: "ok" }, requestId);
+        });
       case "ping":
-        client.answer({ type: "pong" }, requestId);
-        break;
+        return this.#answer(to, { type: "pong" }, requestId);
     }
   }
 
-  #refuse(client: WebSocketClient, cause: unknown, requestId: RawJson | undefined, what = "a frame"): void {
+  #answer(to: Answerer, answer: Answer, requestId: RawJson | undefined): void {
+    to.answerText(encodeAnswer(answer, requestId, this.#deps.clock.iso()));
+  }
+
+  #refuse(peer: WebSocketPeer, to: Answerer, cause: unknown, requestId: RawJson | undefined, what = "a frame"): void {
     const { metrics, log, throttle } = this.#deps;
     metrics.refused(cause instanceof ProtocolError ? cause.code : "INTERNAL");
     if (cause instanceof ProtocolError) {
       const { code, message, topic } = cause;
       if (code === "LIMIT_EXCEEDED")
-        throttle.warn(`limit reached: ${what} was refused`, { ...factsOf(client), limit: message });
-      client.answer({ type: "error", topic, error: { code, message } }, requestId);
+        throttle.warn(`limit reached: ${what} was refused`, { ...factsOf(peer), limit: message });
+      this.#answer(to, { type: "error", topic, error: { code, message } }, requestId);
       return;
     }
     log.error("cannot handle a frame", { cause });
     const error = { code: "INTERNAL", message: "Internal error; the server's log has its cause" } as const;
-    client.answer({ type: "error", error }, requestId);
+    this.#answer(to, { type: "error", error }, requestId);
   }
 
   #drain(socket: Socket): void {
-    const { client } = socket.data;
-    if (client === undefined) return;
-    client.unanswered = 0;
-    client.drained();
+    const { peer } = socket.data;
+    if (peer === undefined) return;
+    peer.unanswered = 0;
+    peer.drained();
   }
 
   #close(socket: Socket, code: number, reason: string): void {
-    const { client } = socket.data;
-    client?.gone(`${code}${reason === "" ? "" : ` ${reason}`}`);
+    socket.data.peer?.gone(`${code}${reason === "" ? "" : ` ${reason}`}`);
   }
+}
+
+/** Does `work` once `pending` is there: at once where it is no promise. */
+function after(pending: Answered<void>, work: () => void): Answered<void> {
+  return pending instanceof Promise ? pending.then(work) : work();
+}
+
+function isPublish(decoded: Decoded): boolean {
+  return decoded.ok && decoded.request.type === "publish";
+}
+
+function unreadable({ problem, topic }: Decoded & { ok: false }): ProtocolError {
+  return new ProtocolError("BAD_REQUEST", problem, topic === undefined ? {} : { topic });
 }

@@ -2,12 +2,11 @@
  * The broker alone, without sockets: does a publish cost the same whatever the number of subscribers, and a delivery the
  * same however they are spread? `bun test/bench/broker.ts`
  */
-import { Broker } from "../../src/broker/broker.ts";
-import type { Batch, Outlet } from "../../src/broker/ports.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
+import type { Batch, Peer } from "../../src/broker/ports.ts";
+import { makeBroker, type BrokerAndEngine } from "../support/make-broker.ts";
 
 /** Takes everything, and only counts it. */
-class Sink implements Outlet {
+class Sink implements Peer {
   static taken = 0;
   readonly transport = "websocket";
   readonly connectedAt = 0;
@@ -19,7 +18,7 @@ class Sink implements Outlet {
   event(): void {
     Sink.taken++;
   }
-  burst(texts: readonly string[]): void {
+  send(texts: readonly string[]): void {
     Sink.taken += texts.length;
   }
   notice(): void {}
@@ -27,11 +26,11 @@ class Sink implements Outlet {
 }
 
 /**
- * The outlets are made before all else, so that they lie in memory as close together whatever the number of topics: else a
- * delivery would be timed with the way to its outlet, which is longer where each topic was made in between.
+ * The peers are made before all else, so that they lie in memory as close together whatever the number of topics: else a
+ * delivery would be timed with the way to its peer, which is longer where each topic was made in between.
  */
-function brokerWith(topics: number, subscribersEach: number): Broker {
-  const outlets = Array.from({ length: topics * subscribersEach }, () => new Sink());
+function brokerWith(topics: number, subscribersEach: number): BrokerAndEngine {
+  const peers = Array.from({ length: topics * subscribersEach }, () => new Sink());
   const limits = {
     maxHistory: 100,
     maxSubscriberQueue: 50,
@@ -41,9 +40,10 @@ function brokerWith(topics: number, subscribersEach: number): Broker {
     maxMessageBytes: 1e9,
     autoCreateTopics: true,
   };
-  const broker = new Broker(limits, brokerPorts());
-  for (const [i, outlet] of outlets.entries()) {
-    broker.subscribe(broker.connect(outlet), `t${i % topics}`, `c${i}`, { last_n: 0 });
+  const broker = makeBroker({ limits });
+  broker.now = "2026-11-21T22:53:00.000Z";
+  for (const [i, peer] of peers.entries()) {
+    broker.subscribe(broker.connect(peer), `t${i % topics}`, `c${i}`, { last_n: 0 });
   }
   return broker;
 }
@@ -57,7 +57,7 @@ function appends(subscribers: number): number {
   const times: number[] = [];
   for (let round = 0; round < 100; round++) {
     const begun = Bun.nanoseconds();
-    for (let i = 0; i < perRound; i++) broker.publish("t0", messages, "2026-11-21T22:53:00.000Z");
+    for (let i = 0; i < perRound; i++) broker.publish("t0", messages);
     times.push((Bun.nanoseconds() - begun) / perRound);
     broker.flush();
   }
@@ -73,7 +73,7 @@ function appends(subscribers: number): number {
 function deliveries(topics: number, subscribersEach: number, publishes = topics): number {
   const broker = brokerWith(topics, subscribersEach);
   const times: number[] = [];
-  const publish = (topic: string) => broker.publish(topic, messages, "2026-11-21T22:53:00.000Z");
+  const publish = (topic: string) => broker.publish(topic, messages);
   for (let round = 0; round < 60; round++) {
     for (let i = topics; i < publishes; i++) publish(`elsewhere${i}`);
     broker.flush();

@@ -38,9 +38,9 @@ const totals = z.object({
 type Totals = z.infer<typeof totals>;
 
 /** What is measured while so many are connected, and what these received. */
-type Crowd = { url: string; helper: HelperProcess; pinger: Pinger };
+type Idlers = { url: string; helper: HelperProcess; pinger: Pinger };
 
-async function withCrowd<T>(heartbeatMs: number, topic: string | undefined, use: (crowd: Crowd) => Promise<T>) {
+async function withIdlers<T>(heartbeatMs: number, topic: string | undefined, use: (idlers: Idlers) => Promise<T>) {
   const env = { HEARTBEAT_INTERVAL_MS: String(heartbeatMs) };
   await using server = await startBinary(env, undefined, (command) => onCore(SERVER_CORE, command));
   if (topic !== undefined) await new Watch(server.url).create(topic);
@@ -57,7 +57,7 @@ async function withCrowd<T>(heartbeatMs: number, topic: string | undefined, use:
   }
 }
 
-async function endOf({ helper }: Crowd): Promise<Totals> {
+async function endOf({ helper }: Idlers): Promise<Totals> {
   helper.end();
   return helper.said(totals);
 }
@@ -76,13 +76,13 @@ const p999 = ({ roundTrips }: Pings): number => roundTrips.percentile(0.999);
 const ratio = (one: Pings, other: Pings) => (p999(one) / p999(other)).toFixed(2);
 
 console.log(`${connections} connections, ${seconds} s each, 500 pings a second`);
-const idle = await withCrowd(0, undefined, async (crowd) => crowd.pinger.run(seconds));
-const beating = await withCrowd(HEARTBEAT_MS, undefined, async (crowd) => {
-  const measured = await crowd.pinger.run(seconds);
-  return { measured, ...(await endOf(crowd)) };
+const idle = await withIdlers(0, undefined, async (idlers) => idlers.pinger.run(seconds));
+const beating = await withIdlers(HEARTBEAT_MS, undefined, async (idlers) => {
+  const measured = await idlers.pinger.run(seconds);
+  return { measured, ...(await endOf(idlers)) };
 });
-const deletion = await withCrowd(0, TOPIC, async (crowd) => {
-  const { url, helper, pinger } = crowd;
+const deletion = await withIdlers(0, TOPIC, async (idlers) => {
+  const { url, helper, pinger } = idlers;
   const quiet = await pinger.run(seconds);
   const measured = pinger.run(seconds);
   await Bun.sleep(DELETED_AFTER_MS);
@@ -93,7 +93,7 @@ const deletion = await withCrowd(0, TOPIC, async (crowd) => {
   const said = await helper.said(z.union([z.object({ closedAt: z.number() }), totals]));
   clearTimeout(timer);
   const closedMs = "closedAt" in said ? said.closedAt - (performance.timeOrigin + asked) : Number.POSITIVE_INFINITY;
-  const received = "closedAt" in said ? await endOf(crowd) : said;
+  const received = "closedAt" in said ? await endOf(idlers) : said;
   return { quiet, measured: await measured, answeredMs, closedMs, ...received };
 });
 

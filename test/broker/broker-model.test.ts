@@ -1,12 +1,11 @@
 import { expect, test } from "bun:test";
-import { Broker } from "../../src/broker/broker.ts";
-import type { Connection } from "../../src/broker/connection.ts";
-import { OVERFLOWS, type Overflow } from "../../src/protocol/frames.ts";
+import type { Session } from "../../src/broker/session.ts";
+import { OVERFLOWS, type Gap, type Notice, type Overflow } from "../../src/protocol/frames.ts";
 import { ProtocolError } from "../../src/protocol/codes.ts";
-import { slowConsumer, type Gap, type Notice } from "../../src/protocol/encode.ts";
-import { FakeOutlet } from "../support/outlet.ts";
+import { slowConsumer } from "../../src/protocol/encode.ts";
+import { FakePeer } from "../support/fake-peer.ts";
 import { Random, seedOfRun } from "../support/random.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
+import { makeBroker, type BrokerAndEngine } from "../support/make-broker.ts";
 
 const OPERATIONS = 30_000;
 const NAMES = ["a", "b", "c"];
@@ -24,14 +23,14 @@ type NaiveSubscriber = {
   queue: number[];
 };
 type NaiveTopic = { name: string; history: number[]; published: number; subscribers: Map<string, NaiveSubscriber> };
-type Client = { outlet: FakeOutlet; connection: Connection; mine: Map<string, NaiveSubscriber>; tooSlow: boolean };
+type Client = { peer: FakePeer; session: Session; mine: Map<string, NaiveSubscriber>; tooSlow: boolean };
 
 /** Runs the broker beside the naive model; throws at the first thing in which they differ. */
 class Comparison {
   readonly random: Random;
   readonly maxHistory: number;
   readonly queueLimit: number;
-  readonly broker: Broker;
+  readonly broker: BrokerAndEngine;
   readonly topics = new Map<string, NaiveTopic>();
   readonly clients: Client[] = [];
   delivered = 0;
@@ -50,19 +49,19 @@ class Comparison {
       maxMessageBytes: 1e9,
       autoCreateTopics: false,
     };
-    this.broker = new Broker(limits, brokerPorts());
+    this.broker = makeBroker({ limits });
     for (let i = 0; i < 5; i++) this.clients.push(this.connect());
   }
 
   connect(): Client {
-    const outlet = new FakeOutlet();
-    return { outlet, connection: this.broker.connect(outlet), mine: new Map(), tooSlow: false };
+    const peer = new FakePeer();
+    return { peer, session: this.broker.connect(peer), mine: new Map(), tooSlow: false };
   }
 
   /** Takes off the naive lists what the client was sent, and returns the infos among it. */
   consume(client: Client, ending?: NaiveSubscriber): Notice[] {
     const infos: Notice[] = [];
-    for (const sent of client.outlet.sent.splice(0)) {
+    for (const sent of client.peer.sent.splice(0)) {
       if (typeof sent === "string") this.#event(client, sent, ending);
       else if (sent.type === "error") this.#gap(client, sent.topic, sent.error, ending);
       else infos.push(sent);
@@ -93,10 +92,10 @@ class Comparison {
     const lost = range(first_seq, last_seq);
     expect(subscriber.overflow).not.toBe("latest");
     // Who is disconnected for one of its subscriptions is told of the others as well.
-    const disconnected = client.outlet.closed?.code === 1013;
+    const disconnected = client.peer.closed?.code === 1013;
     // What a batch still held when it closed the connection was not published to it any more.
     const everything = [...replay, ...dropped, ...queue].filter((seq) => !disconnected || seq <= last_seq);
-    const mayEnd = disconnected || (subscriber === ending && client.outlet.blocked);
+    const mayEnd = disconnected || (subscriber === ending && client.peer.blocked);
     if (mayEnd && Bun.deepEquals(lost, everything)) {
       if (subscriber.overflow === "disconnect" && queue.length > subscriber.limit) client.tooSlow = true;
       const later = queue.filter((seq) => seq > last_seq);
@@ -134,7 +133,7 @@ class Comparison {
       for (let i = random.int(random.chance(0.1) ? 40 : 4); i >= 0; i--)
         this.publish(name, random.chance(0.2) ? 1 + random.int(3 * this.queueLimit) : 1);
     for (const slow of [...this.clients]) {
-      if (slow.outlet.closed?.code !== 1013) continue;
+      if (slow.peer.closed?.code !== 1013) continue;
       expect(slow.tooSlow).toBe(true);
       this.disconnect(slow);
     }
@@ -154,8 +153,8 @@ class Comparison {
     for (const subscriber of topic?.subscribers.values() ?? []) {
       const { client } = subscriber;
       this.ended(subscriber, [{ type: "info", msg: "topic_deleted", topic: name }]);
-      expect(client.outlet.closed?.code).toBe(client.mine.size === 0 ? 4404 : undefined);
-      if (client.outlet.closed !== undefined) this.disconnect(client);
+      expect(client.peer.closed?.code).toBe(client.mine.size === 0 ? 4404 : undefined);
+      if (client.peer.closed !== undefined) this.disconnect(client);
     }
   }
 
@@ -168,7 +167,7 @@ class Comparison {
     const limit = this.random.int(this.queueLimit) + 1;
     const overflow = this.random.pick(OVERFLOWS);
     const asked = own ? { last_n } : { last_n, queue: limit, overflow };
-    const subscribe = () => void this.broker.subscribe(client.connection, name, id, asked);
+    const subscribe = () => void this.broker.subscribe(client.session, name, id, asked);
     if (topic === undefined) expect(refused(subscribe)).toBe("TOPIC_NOT_FOUND");
     else if (current !== undefined && own) this.resubscribe(current, last_n, subscribe);
     else {
@@ -185,20 +184,20 @@ class Comparison {
   resubscribe(subscriber: NaiveSubscriber, last_n: number, subscribe: () => void): void {
     const { topic, client } = subscriber;
     subscribe();
-    if (last_n === 0) return expect(client.outlet.sent).toEqual([]);
+    if (last_n === 0) return expect(client.peer.sent).toEqual([]);
     // Sending never ends with a gap, an event always follows: one at the end tells what the new replay leaves out.
-    const last = client.outlet.sent.at(-1);
-    const told = typeof last === "object" && last.type === "error" ? client.outlet.sent.splice(-1) : [];
+    const last = client.peer.sent.at(-1);
+    const told = typeof last === "object" && last.type === "error" ? client.peer.sent.splice(-1) : [];
     this.consume(client);
-    if (!client.outlet.blocked) this.#nothingLeft(subscriber);
+    if (!client.peer.blocked) this.#nothingLeft(subscriber);
     this.#again(subscriber, topic.history.slice(-last_n), told);
   }
 
   #again(subscriber: NaiveSubscriber, asked: number[], sent: (string | Notice)[]): void {
     const { topic, client, overflow, queue, limit } = subscriber;
-    const toBeDisconnected = client.outlet.blocked && overflow === "disconnect" && queue.length > limit;
+    const toBeDisconnected = client.peer.blocked && overflow === "disconnect" && queue.length > limit;
     if (asked.length === 0 || toBeDisconnected) return expect(sent).toEqual([]);
-    if (client.outlet.blocked) this.overflow(subscriber);
+    if (client.peer.blocked) this.overflow(subscriber);
     const start = Math.min(asked[0] ?? 0, subscriber.queue[0] ?? topic.published + 1);
     const unsent = [...subscriber.replay, ...subscriber.dropped, ...subscriber.queue];
     const left = subscriber.overflow === "latest" ? [] : unsent.filter((seq) => seq < start);
@@ -209,19 +208,19 @@ class Comparison {
   unsubscribe(client: Client, name: string, id: string): void {
     const topic = this.topics.get(name);
     const subscriber = topic?.subscribers.get(id);
-    const unsubscribe = () => this.broker.unsubscribe(client.connection, name, id);
+    const unsubscribe = () => this.broker.unsubscribe(client.session, name, id);
     expect(refused(unsubscribe)).toBe(topic ? undefined : "TOPIC_NOT_FOUND");
     if (subscriber?.client === client) this.ended(subscriber, []);
   }
 
-  /** A subscription that ends was sent what the outlet took, then told the rest as one gap. */
+  /** A subscription that ends was sent what the peer took, then told the rest as one gap. */
   ended(subscriber: NaiveSubscriber, infos: Notice[]): void {
     const { client, topic } = subscriber;
     topic.subscribers.delete(subscriber.id);
     client.mine.delete(topic.name);
     expect(this.consume(client, subscriber)).toEqual(infos);
     // Who wants the latest only is told of no gap.
-    const silent = subscriber.overflow === "latest" && client.outlet.blocked;
+    const silent = subscriber.overflow === "latest" && client.peer.blocked;
     if (!silent) this.#nothingLeft(subscriber);
   }
 
@@ -232,20 +231,20 @@ class Comparison {
   disconnect(client: Client): void {
     for (const { topic, id } of client.mine.values()) topic.subscribers.delete(id);
     client.mine.clear();
-    this.broker.disconnect(client.connection);
+    this.broker.end(client.session, "gone");
     this.clients[this.clients.indexOf(client)] = this.connect();
   }
 
   publish(name: string, count: number): void {
     const topic = this.topics.get(name);
     if (topic === undefined) {
-      expect(refused(() => this.broker.publish(name, [{ id: "i", payload: "0" }], "t"))).toBe("TOPIC_NOT_FOUND");
+      expect(refused(() => this.broker.publish(name, [{ id: "i", payload: "0" }]))).toBe("TOPIC_NOT_FOUND");
       return;
     }
     const first = topic.published + 1;
     const seqs = range(first, topic.published + count);
     const messages = seqs.map((seq) => ({ id: "i", payload: `"${name} ${seq}"` }));
-    const published = this.broker.publish(name, messages, "t", () => {
+    const published = this.broker.publish(name, messages, () => {
       // Before it is accepted nobody was sent any of it.
       for (const client of this.clients) expect(this.consume(client)).toEqual([]);
       for (const subscriber of topic.subscribers.values()) subscriber.queue.push(...seqs);
@@ -257,20 +256,20 @@ class Comparison {
       this.maxHistory === 0 ? topic.history.length + count : -this.maxHistory,
     );
     for (const subscriber of topic.subscribers.values()) {
-      if (subscriber.client.outlet.blocked && subscriber.overflow === "drop_oldest") this.overflow(subscriber);
+      if (subscriber.client.peer.blocked && subscriber.overflow === "drop_oldest") this.overflow(subscriber);
     }
   }
 
   /** The client's socket takes `room` more events, then no more until it drains. */
   stall(client: Client, room: number): void {
-    if (!client.outlet.blocked) client.outlet.room = room;
+    if (!client.peer.blocked) client.peer.room = room;
   }
 
   drain(client: Client, room: number): void {
-    if (!client.outlet.blocked) return;
+    if (!client.peer.blocked) return;
     for (const subscriber of client.mine.values()) this.overflow(subscriber);
-    client.outlet.room = room;
-    client.connection.drained();
+    client.peer.room = room;
+    client.session.drained();
     this.compareSent(client);
   }
 
@@ -279,26 +278,27 @@ class Comparison {
     for (const client of this.clients) this.compareSent(client);
   }
 
-  /** A client whose outlet takes more has nothing left to get. */
+  /** A client whose peer takes more has nothing left to get. */
   compareSent(client: Client): void {
     expect(this.consume(client)).toEqual([]);
     for (const subscriber of client.mine.values()) {
-      if (!client.outlet.blocked) this.#nothingLeft(subscriber);
-      else if (subscriber.overflow === "disconnect" && client.outlet.closed === undefined) {
+      if (!client.peer.blocked) this.#nothingLeft(subscriber);
+      else if (subscriber.overflow === "disconnect" && client.peer.closed === undefined) {
         expect(subscriber.queue.length).toBeLessThanOrEqual(subscriber.limit);
       }
     }
   }
 
   compareCounts(): void {
-    const real = [...this.broker.topics.values()].map((t) => [t.name, t.log.newest, t.subscriptions.size]);
+    const { broker } = this;
+    const real = broker.engine.listTopics().map(({ name, seq }) => [name, seq, broker.subscribersOf(name)]);
     const naive = [...this.topics.values()].map((t) => [t.name, t.published, t.subscribers.size]);
     expect(real).toEqual(naive);
-    if (!this.clients.some((client) => client.outlet.blocked)) {
-      const logged = [...this.broker.topics.values()].reduce((sum, { log }) => sum + log.bytes, 0);
-      expect(this.broker.historyBytes).toBe(logged);
+    if (!this.clients.some((client) => client.peer.blocked)) {
+      const logged = [...this.topics.keys()].reduce((sum, name) => sum + broker.topicDetail(name).bytes, 0);
+      expect(broker.stats.historyBytes).toBe(logged);
     }
-    expect(this.broker.subscriptions).toBe(this.clients.reduce((sum, client) => sum + client.mine.size, 0));
+    expect(broker.stats.subscriptions).toBe(this.clients.reduce((sum, client) => sum + client.mine.size, 0));
   }
 }
 

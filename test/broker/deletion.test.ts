@@ -1,25 +1,22 @@
 import { expect, test } from "bun:test";
-import { Broker, type BrokerPorts } from "../../src/broker/broker.ts";
+import type { BrokerPorts } from "../../src/broker/broker.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
-import { LIMITS } from "../support/limits.ts";
-import { FakeOutlet } from "../support/outlet.ts";
+import { makeBroker } from "../support/make-broker.ts";
+
+import { FakePeer } from "../support/fake-peer.ts";
 
 /** A broker whose later turns come when the test says so. */
 function setUp(own: Partial<BrokerPorts> = {}) {
   const later: (() => void)[] = [];
   let epochs = 0;
-  const broker = new Broker(
-    LIMITS,
-    brokerPorts({ soon: (work) => void later.push(work), makeEpoch: () => `epoch ${++epochs}`, ...own }),
-  );
-  const subscribe = (topic: string, clientId: string, outlet = new FakeOutlet()) => {
-    const connection = broker.connect(outlet);
-    const ack = broker.subscribe(connection, topic, clientId);
-    return { outlet, connection, clientId, ack };
+  const broker = makeBroker({ soon: (work) => void later.push(work), makeEpoch: () => `epoch ${++epochs}`, ...own });
+  const subscribe = (topic: string, clientId: string, peer = new FakePeer()) => {
+    const session = broker.connect(peer);
+    const ack = broker.subscribe(session, topic, clientId);
+    return { peer, session, clientId, ack };
   };
   const publish = (topic: string, count = 1) => {
-    for (let i = 0; i < count; i++) broker.publish(topic, [{ id: "i", payload: "1" }], "now");
+    for (let i = 0; i < count; i++) broker.publish(topic, [{ id: "i", payload: "1" }]);
     broker.flush();
   };
   /** Runs what was put off until now. Returns whether there was anything. */
@@ -44,22 +41,22 @@ function deleteTopicOfHundred() {
   const members = Array.from({ length: 100 }, (_, i) => stage.subscribe("t", `client ${i}`));
   stage.publish("t");
   stage.broker.deleteTopic("t");
-  const over = (member: Member) => member.outlet.closed !== undefined;
+  const over = (member: Member) => member.peer.closed !== undefined;
   return { ...stage, members, ended: () => members.filter(over), waiting: () => members.filter((one) => !over(one)) };
 }
 
 test("a topic that is deleted is gone at once with all that it counts for, its subscribers some at a time", () => {
   const { broker, members, ended, turn, later } = deleteTopicOfHundred();
-  expect([broker.subscriptions, broker.topics.size, broker.historyBytes]).toEqual([0, 0, 0]);
+  expect([broker.stats.subscriptions, broker.stats.topics, broker.stats.historyBytes]).toEqual([0, 0, 0]);
   const counts = [ended().length];
   while (turn()) {
     counts.push(ended().length);
-    expect(broker.subscriptions).toBe(0);
+    expect(broker.stats.subscriptions).toBe(0);
     expect(later.length).toBeLessThanOrEqual(1);
   }
   expect(counts).toEqual([32, 64, 96, 100]);
-  for (const { outlet } of members) {
-    expect([outlet.story, outlet.closed]).toEqual([["1", "topic_deleted"], CLOSE.topicDeleted]);
+  for (const { peer } of members) {
+    expect([peer.story, peer.closed]).toEqual([["1", "topic_deleted"], CLOSE.topicDeleted]);
   }
 });
 
@@ -69,21 +66,21 @@ test("those who wait to be told that their topic is deleted are sent what it had
   if (one === undefined) throw new Error();
   const fresh = subscribe("t", "fresh");
   publish("t", 3);
-  expect(one.outlet.story).toEqual(["1"]);
+  expect(one.peer.story).toEqual(["1"]);
   turnsLeft();
-  expect(one.outlet.story).toEqual(["1", "topic_deleted"]);
-  expect([fresh.outlet.story, fresh.outlet.closed]).toEqual([["1", "2", "3"], undefined]);
+  expect(one.peer.story).toEqual(["1", "topic_deleted"]);
+  expect([fresh.peer.story, fresh.peer.closed]).toEqual([["1", "2", "3"], undefined]);
 });
 
 test("what a deleted topic had not yet sent is sent before its end, or told as lost", () => {
   const { broker, subscribe, publish, turnsLeft } = setUp();
   const members = Array.from({ length: 70 }, (_, i) => subscribe("t", `client ${i}`));
-  for (const { outlet } of members.slice(35)) outlet.room = 0;
-  broker.publish("t", [{ id: "i", payload: "1" }], "now");
+  for (const { peer } of members.slice(35)) peer.room = 0;
+  broker.publish("t", [{ id: "i", payload: "1" }]);
   broker.deleteTopic("t");
   publish("t");
   expect(turnsLeft()).toBe(2);
-  const stories = members.map(({ outlet }) => outlet.story);
+  const stories = members.map(({ peer }) => peer.story);
   expect(stories.slice(0, 35)).toEqual(Array(35).fill(["1", "topic_deleted"]));
   expect(stories.slice(35)).toEqual(Array(35).fill(["1-1", "topic_deleted"]));
 });
@@ -93,63 +90,67 @@ test("one that hangs up while it waits is told nothing and counts once", () => {
   subscribe("t", "fresh");
   const [gone, ...others] = waiting();
   if (gone === undefined) throw new Error();
-  broker.disconnect(gone.connection);
-  expect(broker.subscriptions).toBe(1);
+  broker.end(gone.session, "gone");
+  expect(broker.stats.subscriptions).toBe(1);
   turnsLeft();
-  expect([gone.outlet.story, gone.outlet.closed]).toEqual([["1"], undefined]);
-  expect(others.map(({ outlet }) => outlet.closed)).toEqual(others.map(() => CLOSE.topicDeleted));
-  expect(broker.subscriptions).toBe(1);
+  expect([gone.peer.story, gone.peer.closed]).toEqual([["1"], undefined]);
+  expect(others.map(({ peer }) => peer.closed)).toEqual(others.map(() => CLOSE.topicDeleted));
+  expect(broker.stats.subscriptions).toBe(1);
 });
 
 test("one that subscribes anew under its id while it waits is told of the end first, and its new one lives", () => {
   const { broker, waiting, publish, turnsLeft } = deleteTopicOfHundred();
   const [back] = waiting();
   if (back === undefined) throw new Error();
-  const other = broker.createTopic("other");
-  broker.subscribe(back.connection, "other", "me");
-  const storyBefore = back.outlet.story;
-  const ack = broker.subscribe(back.connection, "t", back.clientId);
+  broker.createTopic("other");
+  broker.subscribe(back.session, "other", "me");
+  const storyBefore = back.peer.story;
+  const ack = broker.subscribe(back.session, "t", back.clientId);
   expect(storyBefore).toEqual(["1", "topic_deleted"]);
-  expect(ack).toMatchObject({ topic: "t", seq: 0, epoch: broker.topic("t").epoch });
-  expect([broker.subscriptions, other.subscriptions.size, broker.topic("t").subscriptions.size]).toEqual([2, 1, 1]);
+  expect(ack).toMatchObject({ topic: "t", seq: 0, epoch: broker.epochOf("t") });
+  expect([broker.stats.subscriptions, broker.subscribersOf("other"), broker.subscribersOf("t")]).toEqual([2, 1, 1]);
   turnsLeft();
   publish("t", 2);
-  expect(back.outlet.story).toEqual(["1", "topic_deleted", "1", "2"]);
-  expect(broker.subscriptions).toBe(2);
+  expect(back.peer.story).toEqual(["1", "topic_deleted", "1", "2"]);
+  expect(broker.stats.subscriptions).toBe(2);
 });
 
 test("one that held nothing else and subscribes anew while it waits stays connected", () => {
   const { waiting, broker, turnsLeft, publish } = deleteTopicOfHundred();
   const [back, ...others] = waiting();
   if (back === undefined) throw new Error();
-  broker.subscribe(back.connection, "t", back.clientId);
+  broker.subscribe(back.session, "t", back.clientId);
   turnsLeft();
   publish("t");
-  expect([back.outlet.story, back.outlet.closed]).toEqual([["1", "topic_deleted", "1"], undefined]);
-  expect(others.map(({ outlet }) => outlet.closed)).toEqual(others.map(() => CLOSE.topicDeleted));
-  expect(broker.subscriptions).toBe(1);
+  expect([back.peer.story, back.peer.closed]).toEqual([["1", "topic_deleted", "1"], undefined]);
+  expect(others.map(({ peer }) => peer.closed)).toEqual(others.map(() => CLOSE.topicDeleted));
+  expect(broker.stats.subscriptions).toBe(1);
 });
 
 test("one that asks for what it cannot have while it waits is told of the end, and stays connected", () => {
   const { waiting, broker, turnsLeft } = deleteTopicOfHundred();
   const [back] = waiting();
   if (back === undefined) throw new Error();
-  expect(() => broker.subscribe(back.connection, "t", back.clientId, { queue: 1000 })).toThrow("'queue' is 1000");
+  expect(() => broker.subscribe(back.session, "t", back.clientId, { queue: 1000 })).toThrow("'queue' is 1000");
   turnsLeft();
-  expect([back.outlet.story, back.outlet.closed, broker.subscriptions]).toEqual([["1", "topic_deleted"], undefined, 0]);
+  expect([back.peer.story, back.peer.closed, broker.stats.subscriptions]).toEqual([
+    ["1", "topic_deleted"],
+    undefined,
+    0,
+  ]);
 });
 
 test("one that holds other subscriptions keeps them, and its connection", () => {
   const { broker, subscribe, publish, turnsLeft } = setUp();
   const keeper = subscribe("t", "keeper");
-  broker.subscribe(keeper.connection, "kept", "keeper");
+  broker.subscribe(keeper.session, "kept", "keeper");
   for (let i = 0; i < 40; i++) subscribe("t", `client ${i}`);
   broker.deleteTopic("t");
-  expect(keeper.outlet.story).toEqual([]);
-  expect(broker.subscriptions).toBe(1);
+  expect(keeper.peer.story).toEqual([]);
+  expect(broker.stats.subscriptions).toBe(1);
   publish("kept");
   turnsLeft();
-  expect([keeper.outlet.story, keeper.outlet.closed]).toEqual([["1", "topic_deleted"], undefined]);
+  expect([keeper.peer.story, keeper.peer.closed]).toEqual([["1", "topic_deleted"], undefined]);
 });
 
 test("several topics that are deleted while others wait are ended in the same turns", () => {
@@ -158,15 +159,15 @@ test("several topics that are deleted while others wait are ended in the same tu
   for (const topic of ["a", "b", "c"]) broker.deleteTopic(topic);
   expect(later).toHaveLength(1);
   expect(turnsLeft()).toBe(3);
-  expect(members.map(({ outlet }) => outlet.closed)).toEqual(members.map(() => CLOSE.topicDeleted));
+  expect(members.map(({ peer }) => peer.closed)).toEqual(members.map(() => CLOSE.topicDeleted));
 });
 
 test("a fault with one of those that wait keeps none of the others from being told", () => {
   const { broker, subscribe, later } = setUp();
   const members = Array.from({ length: 100 }, (_, i) => subscribe("t", `client ${i}`));
-  const faulty = members.filter((_, i) => i % 33 === 5).map(({ outlet }) => outlet);
-  for (const outlet of faulty) {
-    outlet.notice = () => {
+  const faulty = members.filter((_, i) => i % 33 === 5).map(({ peer }) => peer);
+  for (const peer of faulty) {
+    peer.notice = () => {
       throw new Error("a fault");
     };
   }
@@ -181,7 +182,7 @@ test("a fault with one of those that wait keeps none of the others from being to
   guarded(() => broker.deleteTopic("t"));
   for (let work = later.shift(); work !== undefined; work = later.shift()) guarded(work);
   expect(faults).toBe(faulty.length);
-  const sound = members.filter(({ outlet }) => !faulty.includes(outlet));
-  expect(sound.map(({ outlet }) => outlet.story)).toEqual(sound.map(() => ["topic_deleted"]));
-  expect(broker.subscriptions).toBe(0);
+  const sound = members.filter(({ peer }) => !faulty.includes(peer));
+  expect(sound.map(({ peer }) => peer.story)).toEqual(sound.map(() => ["topic_deleted"]));
+  expect(broker.stats.subscriptions).toBe(0);
 });

@@ -1,31 +1,32 @@
 import { expect, test } from "bun:test";
-import { Broker, type BrokerLimits } from "../../src/broker/broker.ts";
+import type { BrokerLimits } from "../../src/broker/broker.ts";
 import type { BrokerObserver } from "../../src/broker/ports.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
-import { LIMITS } from "../support/limits.ts";
-import { FakeOutlet } from "../support/outlet.ts";
+import { makeBroker, SILENT } from "../support/make-broker.ts";
+
+import { FakePeer } from "../support/fake-peer.ts";
 
 /** A broker whose queues hold three events, and all that its observer is told. */
 function setUp(limits: Partial<BrokerLimits> = {}) {
   const told: string[] = [];
   const observer: BrokerObserver = {
-    subscribed: ({ topic, clientId }) => void told.push(`${clientId} subscribed to ${topic}`),
-    ended: ({ topic, clientId }, reason) => void told.push(`${clientId} ended on ${topic}: ${reason}`),
-    fellBehind: ({ topic, clientId }) => void told.push(`${clientId} fell behind on ${topic}`),
+    subscribed: ({ topicName: topic, clientId }) => void told.push(`${clientId} subscribed to ${topic}`),
+    ended: ({ topicName: topic, clientId }, reason) => void told.push(`${clientId} ended on ${topic}: ${reason}`),
+    fellBehind: ({ topicName: topic, clientId }) => void told.push(`${clientId} fell behind on ${topic}`),
     caughtUp: ({ clientId }, dropped) => void told.push(`${clientId} caught up, ${dropped} dropped`),
     trimmed: (events, limit) => void told.push(`trimmed ${events} events for ${limit} bytes`),
+    fault: SILENT.fault,
   };
-  const broker = new Broker({ ...LIMITS, maxSubscriberQueue: 3, ...limits }, brokerPorts({ observer }));
+  const broker = makeBroker({ limits: { maxSubscriberQueue: 3, ...limits }, observer });
   const subscribe = (clientId: string, topic = "t") => {
-    const outlet = new FakeOutlet();
-    const connection = broker.connect(outlet);
-    broker.subscribe(connection, topic, clientId);
-    return { outlet, connection };
+    const peer = new FakePeer();
+    const session = broker.connect(peer);
+    broker.subscribe(session, topic, clientId);
+    return { peer, session };
   };
   /** Publishes so many, each with a flush of its own. */
   const publish = (count: number, payload = "1") => {
     for (let i = 0; i < count; i++) {
-      broker.publish("t", [{ id: "i", payload }], "now");
+      broker.publish("t", [{ id: "i", payload }]);
       broker.flush();
     }
   };
@@ -36,9 +37,9 @@ function setUp(limits: Partial<BrokerLimits> = {}) {
 
 type Slow = ReturnType<ReturnType<typeof setUp>["subscribe"]>;
 
-function drain({ outlet, connection }: Slow, room = Number.POSITIVE_INFINITY): void {
-  outlet.room = room;
-  connection.drained();
+function drain({ peer, session }: Slow, room = Number.POSITIVE_INFINITY): void {
+  peer.room = room;
+  session.drained();
 }
 
 test("the observer is told once that a subscriber fell behind, and once that it has caught up, time after time", () => {
@@ -47,7 +48,7 @@ test("the observer is told once that a subscriber fell behind, and once that it 
   const healthy = subscribe("healthy");
   news();
   for (const dropped of [7, 14]) {
-    slow.outlet.room = 0;
+    slow.peer.room = 0;
     publish(3);
     expect(news()).toEqual([]);
     publish(7);
@@ -59,7 +60,7 @@ test("the observer is told once that a subscriber fell behind, and once that it 
     publish(1);
     expect(news()).toEqual([]);
   }
-  expect(healthy.outlet.story).toHaveLength(22);
+  expect(healthy.peer.story).toHaveLength(22);
 });
 
 test("the observer is not told of one whose queue was never full", () => {
@@ -67,11 +68,11 @@ test("the observer is not told of one whose queue was never full", () => {
   const slow = subscribe("slow");
   news();
   for (let round = 0; round < 5; round++) {
-    slow.outlet.room = 0;
+    slow.peer.room = 0;
     publish(3);
     drain(slow);
   }
-  expect([news(), slow.outlet.story.length]).toEqual([[], 15]);
+  expect([news(), slow.peer.story.length]).toEqual([[], 15]);
 });
 
 test("the observer is told of each subscription, and why it ended", () => {
@@ -79,18 +80,18 @@ test("the observer is told of each subscription, and why it ended", () => {
   const [leaving, replaced] = [subscribe("leaving"), subscribe("replaced")];
   subscribe("replaced");
   const [gone, slow, last] = [subscribe("gone"), subscribe("slow"), subscribe("last", "other")];
-  broker.subscribe(slow.connection, "t", "slow", { overflow: "disconnect" });
+  broker.subscribe(slow.session, "t", "slow", { overflow: "disconnect" });
   news();
-  broker.unsubscribe(leaving.connection, "t", "leaving");
-  broker.disconnect(gone.connection);
-  broker.disconnect(replaced.connection);
-  slow.outlet.room = 0;
+  broker.unsubscribe(leaving.session, "t", "leaving");
+  broker.end(gone.session, "gone");
+  broker.end(replaced.session, "gone");
+  slow.peer.room = 0;
   publish(4);
   broker.deleteTopic("t");
-  broker.retire(last.connection, "shutdown");
+  broker.end(last.session, "shutdown");
   expect(news()).toEqual([
     "leaving ended on t: unsubscribed",
-    "gone ended on t: disconnected",
+    "gone ended on t: gone",
     "slow fell behind on t",
     "slow ended on t: too slow",
     "replaced ended on t: topic deleted",
@@ -98,7 +99,7 @@ test("the observer is told of each subscription, and why it ended", () => {
   ]);
   subscribe("new");
   subscribe("new");
-  expect(news()).toEqual(["new subscribed to t", "new ended on t: taken over", "new subscribed to t"]);
+  expect(news()).toEqual(["new subscribed to t", "new ended on t: replaced", "new subscribed to t"]);
 });
 
 test("the observer is told how many events went for want of memory, and of none where there was enough", () => {
@@ -107,22 +108,22 @@ test("the observer is told how many events went for want of memory, and of none 
   expect(news()).toEqual([]);
   publish(1, `"${"x".repeat(6000)}"`);
   expect(news()).toEqual(["trimmed 3 events for 5000 bytes"]);
-  expect(broker.historyBytes).toBe(0);
+  expect(broker.stats.historyBytes).toBe(0);
 });
 
 test("a broker that is closed refuses every request, and goes on to send what was published", () => {
   const { broker, subscribe, publish } = setUp();
   const [fast, slow, late] = [subscribe("fast"), subscribe("slow"), subscribe("late")];
-  slow.outlet.room = 0;
+  slow.peer.room = 0;
   publish(1);
-  broker.publish("t", [{ id: "i", payload: "1" }], "now");
-  broker.close();
+  broker.publish("t", [{ id: "i", payload: "1" }]);
+  broker.engine.close();
   const message = { id: "i", payload: "1" };
   const requests: Record<string, () => unknown> = {
-    publish: () => broker.publish("t", [message], "now", () => expect.unreachable()),
-    subscribe: () => broker.subscribe(late.connection, "t", "new"),
-    "subscribe again": () => broker.subscribe(late.connection, "t", "late", { last_n: 1 }),
-    unsubscribe: () => broker.unsubscribe(late.connection, "t", "late"),
+    publish: () => broker.publish("t", [message], () => expect.unreachable()),
+    subscribe: () => broker.subscribe(late.session, "t", "new"),
+    "subscribe again": () => broker.subscribe(late.session, "t", "late", { last_n: 1 }),
+    unsubscribe: () => broker.engine.findTopic("t"),
     "create a topic": () => broker.createTopic("new"),
     "create one that is there": () => broker.createTopic("t"),
     "delete a topic": () => broker.deleteTopic("t"),
@@ -131,13 +132,13 @@ test("a broker that is closed refuses every request, and goes on to send what wa
   for (const [what, request] of Object.entries(requests)) {
     expect(request, what).toThrow(expect.objectContaining({ code: "SHUTTING_DOWN" }));
   }
-  expect([broker.topics.size, broker.subscriptions, broker.topic("t").log.newest]).toEqual([1, 3, 2]);
+  expect([broker.stats.topics, broker.stats.subscriptions, broker.topicDetail("t").seq]).toEqual([1, 3, 2]);
   broker.flush();
-  expect(fast.outlet.story).toEqual(["1", "2"]);
-  expect(slow.outlet.story).toEqual([]);
+  expect(fast.peer.story).toEqual(["1", "2"]);
+  expect(slow.peer.story).toEqual([]);
   drain(slow);
-  expect(slow.outlet.story).toEqual(["1", "2"]);
-  broker.disconnect(fast.connection);
-  broker.retire(slow.connection, "shutdown");
-  expect([slow.outlet.story.at(-1), broker.subscriptions]).toEqual(["topic_deleted", 1]);
+  expect(slow.peer.story).toEqual(["1", "2"]);
+  broker.end(fast.session, "gone");
+  broker.end(slow.session, "shutdown");
+  expect([slow.peer.story.at(-1), broker.stats.subscriptions]).toEqual(["topic_deleted", 1]);
 });

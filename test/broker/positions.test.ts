@@ -1,27 +1,25 @@
 import { expect, test } from "bun:test";
-import type { Asked } from "../../src/broker/asked.ts";
-import { Broker } from "../../src/broker/broker.ts";
+import type { SubscribeOptions } from "../../src/broker/recovery.ts";
 import { ProtocolError } from "../../src/protocol/codes.ts";
-import { LIMITS } from "../support/limits.ts";
-import { FakeOutlet } from "../support/outlet.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
+import { LIMITS, makeBroker } from "../support/make-broker.ts";
+import { FakePeer } from "../support/fake-peer.ts";
 
 /** A topic "t" of epoch "e" that has published 1 to 20, of which history keeps the newest `maxHistory`. */
 function published(maxHistory = 5) {
   const limits = { ...LIMITS, maxHistory, maxSubscriberQueue: 4 };
-  const broker = new Broker(limits, brokerPorts());
+  const broker = makeBroker({ limits });
   const publish = (count: number) => {
-    for (let i = 0; i < count; i++) broker.publish("t", [{ id: "i", payload: "1" }], "now");
+    for (let i = 0; i < count; i++) broker.publish("t", [{ id: "i", payload: "1" }]);
     broker.flush();
   };
   publish(20);
-  const subscribe = (asked: Asked) => {
-    const outlet = new FakeOutlet();
-    const connection = broker.connect(outlet);
-    const { topic, epoch, seq, ...replay } = broker.subscribe(connection, "t", "me", asked);
+  const subscribe = (options: SubscribeOptions) => {
+    const peer = new FakePeer();
+    const session = broker.connect(peer);
+    const { topic, epoch, seq, ...replay } = broker.subscribe(session, "t", "me", options);
     broker.flush();
     expect([topic, epoch, seq]).toEqual(["t", "e", 20]);
-    return { outlet, connection, replay, story: outlet.story };
+    return { peer, session, replay, story: peer.story };
   };
   return { broker, publish, subscribe };
 }
@@ -69,54 +67,53 @@ test("since a seq that the epoch has not reached is refused", () => {
   const { subscribe, broker } = published();
   const refused = () => subscribe({ since: { epoch: "e", seq: 21 } });
   expect(refused).toThrow(new ProtocolError("BAD_REQUEST", "There is no seq 21 in this epoch yet: the newest is 20"));
-  expect(broker.subscriptions).toBe(0);
+  expect(broker.stats.subscriptions).toBe(0);
 });
 
 test("latest sends one that fell behind the newest only, without an error", () => {
   const { subscribe, publish } = published();
-  const { outlet, connection } = subscribe({ queue: 2, overflow: "latest" });
-  outlet.room = 0;
+  const { peer, session } = subscribe({ queue: 2, overflow: "latest" });
+  peer.room = 0;
   publish(2);
-  outlet.room = Number.POSITIVE_INFINITY;
-  connection.drained();
-  outlet.room = 0;
+  peer.room = Number.POSITIVE_INFINITY;
+  session.drained();
+  peer.room = 0;
   publish(9);
-  outlet.room = Number.POSITIVE_INFINITY;
-  connection.drained();
-  expect(outlet.story).toEqual(["21", "22", "31"]);
+  peer.room = Number.POSITIVE_INFINITY;
+  session.drained();
+  expect(peer.story).toEqual(["21", "22", "31"]);
 });
 
 test("disconnect tells what was not sent and closes with 1013 as soon as the queue is full", () => {
   const { subscribe, publish, broker } = published();
-  const { outlet } = subscribe({ queue: 3, overflow: "disconnect" });
-  outlet.room = 1;
+  const { peer } = subscribe({ queue: 3, overflow: "disconnect" });
+  peer.room = 1;
   publish(4);
-  expect([outlet.story, outlet.closed]).toEqual([["21", "22", "23", "24"], undefined]);
+  expect([peer.story, peer.closed]).toEqual([["21", "22", "23", "24"], undefined]);
   publish(3);
-  expect(outlet.closed).toBeUndefined();
+  expect(peer.closed).toBeUndefined();
   publish(1);
-  expect(outlet.story.at(-1)).toBe("25-28");
-  expect(outlet.closed).toEqual({ code: 1013, reason: "slow consumer" });
-  expect(broker.subscriptions).toBe(0);
+  expect(peer.story.at(-1)).toBe("25-28");
+  expect(peer.closed).toEqual({ code: 1013, reason: "slow consumer" });
+  expect(broker.stats.subscriptions).toBe(0);
 });
 
 test("disconnect is not put off by asking again between the publish that was too much and its flush", () => {
   const { subscribe, broker } = published();
-  const { outlet, connection } = subscribe({ queue: 1, overflow: "disconnect" });
-  outlet.room = 0;
+  const { peer, session } = subscribe({ queue: 1, overflow: "disconnect" });
+  peer.room = 0;
   broker.publish(
     "t",
     [1, 2].map((payload) => ({ id: "i", payload: `${payload}` })),
-    "now",
   );
-  expect(broker.subscribe(connection, "t", "me", { last_n: 5 })).toMatchObject({ seq: 22, replay: 0 });
+  expect(broker.subscribe(session, "t", "me", { last_n: 5 })).toMatchObject({ seq: 22, replay: 0 });
   broker.flush();
-  expect(outlet.story).toEqual(["21-22"]);
-  expect(outlet.closed).toEqual({ code: 1013, reason: "slow consumer" });
+  expect(peer.story).toEqual(["21-22"]);
+  expect(peer.closed).toEqual({ code: 1013, reason: "slow consumer" });
 });
 
 test("a queue longer than MAX_SUBSCRIBER_QUEUE is refused with its name and value", () => {
   const { subscribe, broker } = published();
   expect(() => subscribe({ queue: 5 })).toThrow("'queue' is 5, and MAX_SUBSCRIBER_QUEUE is 4");
-  expect(broker.subscriptions).toBe(0);
+  expect(broker.stats.subscriptions).toBe(0);
 });

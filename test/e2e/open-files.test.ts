@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { z } from "zod";
 import { binary, startBinary, type Started } from "../support/binary.ts";
 import { Client } from "../support/client.ts";
-import { until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
 import type { LogLine } from "../support/log-lines.ts";
 import { createTopic } from "../support/server.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Client, parseFrame } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
-import { until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
 import { skipWithout, startBareNginx, startCaddy, startNginx } from "../support/proxies.ts";
 import { publish } from "../support/publish.ts";
 import { createTopic, health, startTestServer } from "../support/server.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { binary, startBinary } from "../support/binary.ts";
 import { Browser, skipBrowser } from "../support/browser.ts";
-import { until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
 import { skipWithout, startNginx } from "../support/proxies.ts";
 import { publish } from "../support/publish.ts";
 import { createTopic, health } from "../support/server.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { history, problemOf, topicUrl } from "../support/answers.ts";
-import { until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
 import { publish } from "../support/publish.ts";
 import { startTestServer } from "../support/server.ts";
 

@@ -1,14 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { Broker } from "../../src/broker/broker.ts";
 import { LargeAnswers } from "../../src/http/large-answers.ts";
 import { HISTORY_PAGE_BYTES, readHistory } from "../../src/http/messages.ts";
-import { LIMITS } from "../support/limits.ts";
-import { history, historySchema, jsonOf, problemOf, publish, topicUrl } from "../support/answers.ts";
+import { LIMITS, makeBroker } from "../support/make-broker.ts";
+import { ANSWERS } from "../../src/protocol/schema.ts";
+import { history, jsonOf, problemOf, publish, topicUrl } from "../support/answers.ts";
 import { ID } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const payloadsOf = ({ messages }: { messages: readonly { payload?: unknown }[] }) =>
@@ -164,21 +163,26 @@ describe("GET /topics/{name}/messages", () => {
 
   test("ends a page with the message that crosses its bound, and says whether there is more", async () => {
     const limits = { ...LIMITS, maxHistory: 1000, maxSubscriberQueue: 1, historyMemoryBytes: Number.POSITIVE_INFINITY };
-    const broker = new Broker(limits, brokerPorts());
+    const broker = makeBroker({ limits });
     const payload = JSON.stringify("é".repeat(500_000));
     const page = Math.ceil(HISTORY_PAGE_BYTES / payload.length);
     const count = 2 * page - 3;
+    broker.now = new Date(0).toISOString();
     broker.publish(
       "t",
       range(1, count).map(() => ({ id: ID, payload })),
-      new Date(0).toISOString(),
     );
-    const answer = readHistory({ broker, answers: new LargeAnswers(new AnswerBudget(1e9)) });
+    const answer = readHistory({ engine: broker.engine, answers: new LargeAnswers(new AnswerBudget(1e9)) });
     const bun = { timeout: () => {}, requestIP: () => null };
     const numbers = async (query: string) => {
       const request = new Request(`http://localhost/topics/t/messages${query}`);
-      const text = await answer(Object.assign(request, { params: { name: "t" } }), bun).text();
-      const { messages, more = false, seq } = historySchema.parse(JSON.parse(text.replaceAll(payload, "1")));
+      const response = await answer(Object.assign(request, { params: { name: "t" } }), bun);
+      const text = await response.text();
+      const {
+        messages,
+        more = false,
+        seq,
+      } = ANSWERS["GET /topics/:name/messages"].parse(JSON.parse(text.replaceAll(payload, "1")));
       expect(seq).toBe(count);
       expect(payloadsOf({ messages })).toEqual(messages.map(() => 1));
       return { seqs: messages.map((message) => message.seq), more };

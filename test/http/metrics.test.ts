@@ -5,7 +5,7 @@ import { Throttle } from "../../src/ops/throttle.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { exposition, Metrics, type Metric } from "../../src/ops/metrics.ts";
 import { CLOSE, ERRORS } from "../../src/protocol/codes.ts";
-import { detail, post, problemOf, publish, topicUrl } from "../support/answers.ts";
+import { topicDetail, post, problemOf, publish, topicUrl } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { parseExposition, type Family } from "../support/exposition.ts";
@@ -316,7 +316,7 @@ describe("counters", () => {
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     const { events_delivered, events_dropped, messages_published, ...steps } = await moved(server, async () => {
       do await publish(server, "t", { messages });
-      while ((await detail(server, "t")).subscribers.length > 0);
+      while ((await topicDetail(server, "t")).subscribers.length > 0);
     });
     expect(steps).toEqual({ "connections_closed 1013 slow consumer": 1 });
     expect(events_dropped).toBeGreaterThan(0);
@@ -341,7 +341,7 @@ describe("counters", () => {
     await using other = await Client.connect(server);
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     do await publish(server, "t", { messages });
-    while ((await detail(server, "t")).subscribers[0]?.dropped === 0);
+    while ((await topicDetail(server, "t")).subscribers[0]?.dropped === 0);
     let stopped = Promise.resolve();
     const steps = await moved(server, async () => {
       stopped = server.stop();
@@ -370,7 +370,7 @@ describe("gauges", () => {
     const stream = await EventStream.open(topicUrl(server, "u", "/events"));
     await stream.next();
     for (const name of ["t", "u"]) await publish(server, name, { messages: numbers(7) });
-    const bytes = (await detail(server, "t")).history.bytes + (await detail(server, "u")).history.bytes;
+    const bytes = (await topicDetail(server, "t")).history.bytes + (await topicDetail(server, "u")).history.bytes;
     expect(bytes).toBeGreaterThan(0);
     expect(await gauges(server)).toEqual({
       topics: 2,
@@ -388,7 +388,7 @@ describe("gauges", () => {
     let found = await gauges(server);
     while (found["connections sse"] !== 0 || found["connections websocket"] !== 1) found = await gauges(server);
     expect(found).toMatchObject({ topics: 1, subscriptions: 1 });
-    expect(found["history_bytes"]).toBe((await detail(server, "t")).history.bytes);
+    expect(found["history_bytes"]).toBe((await topicDetail(server, "t")).history.bytes);
     await fetch(topicUrl(server, "t"), { method: "DELETE" });
     expect(await gauges(server)).toMatchObject({ topics: 0, subscriptions: 0, history_bytes: 0 });
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { history, problemOf } from "../support/answers.ts";
 import { Client, parseFrame } from "../support/client.ts";
 import { EventStream, EventStreamParser } from "../support/event-stream.ts";
-import { metrics } from "../support/figures.ts";
+import { metrics } from "../support/stats.ts";
 import { overwhelm, publish } from "../support/publish.ts";
 import { createTopic, health, startTestServer, type TestServer } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { detail, history, problemOf, publish, topicUrl, type TopicDetail } from "../support/answers.ts";
+import { topicDetail, history, problemOf, publish, topicUrl, type TopicDetail } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -13,7 +13,7 @@ type Subscriber = TopicDetail["subscribers"][number];
 
 /** What topic "t" tells of its one subscriber. */
 async function onlySubscriber(server: Server): Promise<Subscriber> {
-  const { subscribers } = await detail(server, "t");
+  const { subscribers } = await topicDetail(server, "t");
   const [subscriber, ...more] = subscribers;
   if (subscriber === undefined || more.length > 0) throw new Error(`Not one subscriber: ${subscribers.length}`);
   return subscriber;
@@ -22,7 +22,7 @@ async function onlySubscriber(server: Server): Promise<Subscriber> {
 /** Asks until topic "t" tells what is wanted of it. */
 async function awaitDetail(server: Server, holds: (found: TopicDetail) => boolean): Promise<TopicDetail> {
   for (;;) {
-    const found = await detail(server, "t");
+    const found = await topicDetail(server, "t");
     if (holds(found)) return found;
   }
 }
@@ -53,9 +53,9 @@ describe("GET /topics/{name}", () => {
   test("of a new topic tells its position and that it has nothing", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
-    const { epoch, ...rest } = await detail(server, "t");
+    const { epoch, ...rest } = await topicDetail(server, "t");
     expect(epoch).toMatch(/^[0-9a-f]{12}$/);
-    expect(rest).toEqual({ topic: "t", seq: 0, oldest_seq: 1, history: EMPTY, subscribers: [] });
+    expect(rest).toEqual({ topic: "t", seq: 0, oldest_seq: 1, history: EMPTY, subscribers_total: 0, subscribers: [] });
   });
 
   test("tells the same position as acks and history do", async () => {
@@ -65,7 +65,7 @@ describe("GET /topics/{name}", () => {
     const { epoch } = await client.publish("t", 1);
     for (let i = 2; i <= 8; i++) await publish(server, "t", { payload: i });
     const { messages, ...position } = await history(server, "t");
-    const found = await detail(server, "t");
+    const found = await topicDetail(server, "t");
     expect(found).toMatchObject({ ...position, epoch, seq: 8, oldest_seq: 6, history: { messages: messages.length } });
     expect(messages).toHaveLength(3);
   });
@@ -74,7 +74,7 @@ describe("GET /topics/{name}", () => {
     await using server = startTestServer({ MAX_HISTORY: "3", MAX_SUBSCRIBER_QUEUE: "1" });
     await createTopic(server, "t");
     for (let i = 0; i < 9; i++) await publish(server, "t", { payload: "x".repeat(1000) });
-    const { bytes } = (await detail(server, "t")).history;
+    const { bytes } = (await topicDetail(server, "t")).history;
     expect(bytes).toBeGreaterThan(3 * 1000);
     expect(bytes).toBeLessThan(4 * 1400);
   });
@@ -83,10 +83,10 @@ describe("GET /topics/{name}", () => {
     await using server = startTestServer();
     await createTopic(server, "t");
     await publish(server, "t", { payload: 1 });
-    const before = await detail(server, "t");
+    const before = await topicDetail(server, "t");
     await fetch(topicUrl(server, "t"), { method: "DELETE" });
     await createTopic(server, "t");
-    const after = await detail(server, "t");
+    const after = await topicDetail(server, "t");
     expect(after).toMatchObject({ seq: 0, oldest_seq: 1, history: EMPTY });
     expect(after.epoch).not.toBe(before.epoch);
   });
@@ -104,11 +104,11 @@ describe("GET /topics/{name}", () => {
     expect((await stream.next()).type).toBe("subscribed");
     const after = Date.now();
     while (Date.now() === after) await Bun.sleep(0);
-    const { subscribers } = await detail(server, "t");
+    const { subscribers } = await topicDetail(server, "t");
     const idle = { queued: 0, dropped: 0 };
     expect(subscribers).toMatchObject([
-      { client_id: "b", transport: "websocket", ...idle },
       { client_id: `"a"\u2028`, transport: "websocket", ...idle },
+      { client_id: "b", transport: "websocket", ...idle },
       { client_id: "s", transport: "sse", ...idle },
     ]);
     for (const { connected_since } of subscribers) {
@@ -118,7 +118,7 @@ describe("GET /topics/{name}", () => {
     expect(subscribers[0]?.connected_since).toBe(subscribers[1]?.connected_since ?? "");
 
     await client.ask({ type: "unsubscribe", topic: "t", client_id: "b" });
-    expect(ids(await detail(server, "t"))).toEqual([`"a"\u2028`, "s"]);
+    expect(ids(await topicDetail(server, "t"))).toEqual([`"a"\u2028`, "s"]);
     await stream[Symbol.asyncDispose]();
     await awaitDetail(server, (found) => ids(found).length === 1);
     await client.close();
@@ -200,7 +200,7 @@ describe("GET /topics/{name}", () => {
     async (name) => {
       await using server = startTestServer();
       await createTopic(server, name);
-      expect((await detail(server, name)).topic).toBe(name);
+      expect((await topicDetail(server, name)).topic).toBe(name);
     },
   );
 
@@ -223,5 +223,53 @@ describe("GET /topics/{name}", () => {
     const text = await (await fetch(topicUrl(server, "t"))).text();
     expect([status, headers.get("content-length")]).toEqual([200, String(text.length)]);
     expect((await head("none")).status).toBe(404);
+  });
+});
+
+describe("GET /topics/{name}, of many subscribers,", () => {
+  /** A server whose topic "t" has as many subscribers, all of one connection. */
+  async function withSubscribers(count: number) {
+    const server = startTestServer({ TOPICS: "t", MAX_SUBSCRIPTIONS_PER_CONNECTION: String(count) });
+    const client = await Client.connect(server);
+    for (let i = 0; i < count; i++) client.send({ type: "subscribe", topic: "t", client_id: `${i}` });
+    await client.settle();
+    const page = (query: string) => topicDetail(server, "t", query);
+    return { server, client, page, all: Array.from({ length: count }, (_, i) => `${i}`).sort() };
+  }
+
+  test("lists a thousand, with the total, and the others page by page, in the order of their ids", async () => {
+    const { server, client, page, all } = await withSubscribers(2500);
+    await using _server = server;
+    await using _client = client;
+    const listed: string[] = [];
+    for (let query = "", pages = 1; ; pages++) {
+      const found = await page(query);
+      expect(found.subscribers_total).toBe(2500);
+      listed.push(...ids(found));
+      if (ids(found).length < 1000) {
+        expect([pages, ids(found).length]).toEqual([3, 500]);
+        break;
+      }
+      query = `?after=${listed.at(-1)}`;
+    }
+    expect(listed).toEqual(all);
+  });
+
+  test("lists as many as are asked for, after one that may be gone", async () => {
+    const { server, client, page, all } = await withSubscribers(30);
+    await using _server = server;
+    await using _client = client;
+    expect(ids(await page("?limit=3"))).toEqual(all.slice(0, 3));
+    expect(ids(await page(`?limit=3&after=${all[2]}`))).toEqual(all.slice(3, 6));
+    await client.ask({ type: "unsubscribe", topic: "t", client_id: all[2] });
+    expect(ids(await page(`?limit=3&after=${all[2]}`))).toEqual(all.slice(3, 6));
+    expect(ids(await page(`?after=${all.at(-1)}`))).toEqual([]);
+    expect((await page("?limit=1")).subscribers_total).toBe(29);
+  });
+
+  test.each(["0", "1001", "-1", "1.5", "x"])("refuses limit=%s", async (limit) => {
+    await using server = startTestServer({ TOPICS: "t" });
+    const { code, detail } = await problemOf(await fetch(topicUrl(server, "t", `?limit=${limit}`)));
+    expect([code, detail]).toEqual(["BAD_REQUEST", "'limit' must be an integer from 1 to 1000"]);
   });
 });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { ptr } from "bun:ffi";
 import { openLibc } from "../../src/kernel/libc.ts";
 import { Sockets } from "../../src/kernel/sockets.ts";
-import { topicDetail } from "../support/figures.ts";
+import { topicDetail } from "../support/answers.ts";
 import { publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";

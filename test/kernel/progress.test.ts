@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Progress, type Watched } from "../../src/kernel/progress.ts";
-import { until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
 import { Pair, testSockets } from "../support/pair.ts";
 import { FakeSockets } from "../support/progress.ts";
 

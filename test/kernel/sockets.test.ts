@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { addressBytes } from "../../src/kernel/sockets.ts";
-import { until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
 import { Pair, testSockets } from "../support/pair.ts";
 
 const LINUX = process.platform === "linux";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { TRANSPORTS } from "../../src/broker/ports.ts";
 import { account } from "../support/account.ts";
 import { Client } from "../support/client.ts";
-import { until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
 import { startServerWithoutPulse } from "../support/heartbeat.ts";
 import { overwhelm, publish, publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -52,11 +52,11 @@ describe.each(TRANSPORTS)("the log of a subscriber over %s", (transport) => {
     expect(subscriptions()).toContain(came);
 
     using second = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
-    expect(subscriptions()).toEqual(expect.arrayContaining([went('"taken over"'), came]));
+    expect(subscriptions()).toEqual(expect.arrayContaining([went("replaced"), came]));
     first.cut();
     second.cut();
     await until(async () => (await health(server)).subscribers === 0);
-    expect(subscriptions()).toContain(went("disconnected"));
+    expect(subscriptions()).toContain(went("gone"));
 
     const slow = { topic: "t", clientId: "me", overflow: "disconnect", stalled: true } as const;
     using third = await Subscriber.open(server, transport, slow);

@@ -7,9 +7,8 @@ import {
   encodePublished,
   slowConsumer,
   topicText,
-  type Answer,
-  type Notice,
 } from "../../src/protocol/encode.ts";
+import type { Answer, Notice } from "../../src/protocol/frames.ts";
 import { JsonWriter } from "../support/json-writer.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 
@@ -55,22 +54,22 @@ describe("an answer", () => {
 
 describe("the ack of a publish", () => {
   const published = (name: string, epoch: string, seq: number, first = seq) => {
-    return { topic: { text: topicText(name, epoch), epoch }, first, seq };
+    return { text: topicText(name, epoch), first, seq, ts: TS };
   };
 
   test("of a batch says which numbers its messages have, and how many they are", () => {
-    const text = encodePublished(published("t", "e", 9, 6), true, undefined, TS);
+    const text = encodePublished(published("t", "e", 9, 6), true, undefined);
     expect(JSON.parse(text)).toMatchObject({ type: "ack", first_seq: 6, seq: 9, count: 4 });
   });
 
   test.each(NAMES)("to %j has the protocol's fields", (topic) => {
-    const text = encodePublished(published(topic, "5f", 3), false, undefined, TS);
+    const text = encodePublished(published(topic, "5f", 3), false, undefined);
     expect(JSON.parse(text)).toEqual({ type: "ack", topic, status: "ok", epoch: "5f", seq: 3, ts: TS });
     expect(text).not.toContain("request_id");
   });
 
   test("echoes a request_id as the text that it came as", () => {
-    const text = encodePublished(published("t", "5f", 3), false, "1.10", TS);
+    const text = encodePublished(published("t", "5f", 3), false, "1.10");
     expect(text).toContain(`"request_id":1.10,`);
     expect(JSON.parse(text)).toMatchObject({ type: "ack", request_id: 1.1, seq: 3 });
   });
@@ -78,7 +77,7 @@ describe("the ack of a publish", () => {
   test("is what encodeAnswer makes of the same ack", () => {
     for (const id of [undefined, `"r"`, "1.10"]) {
       const answer: Answer = { type: "ack", topic: "t", status: "ok", epoch: "e", seq: 9 };
-      expect(encodePublished(published("t", "e", 9), false, id, TS)).toBe(encodeAnswer(answer, id, TS));
+      expect(encodePublished(published("t", "e", 9), false, id)).toBe(encodeAnswer(answer, id, TS));
     }
   });
 });
@@ -154,9 +153,9 @@ describe("history", () => {
 
   /** What `encodeHistory` makes of messages that were published from `first` on. */
   function historyOf(name: string, payloads: readonly string[], first = 1, more = false): string {
-    const topic = { text: topicText(name, "5f"), epoch: "5f" };
-    const events = payloads.map((payload, index) => encodeEvent(topic.text, first + index, { id: ID, payload }, TS));
-    return encodeHistory({ topic, oldest: 3, newest: 99, events, more });
+    const text = topicText(name, "5f");
+    const events = payloads.map((payload, index) => encodeEvent(text, first + index, { id: ID, payload }, TS));
+    return encodeHistory({ text, oldest: 3, newest: 99, events, more });
   }
 
   const valueOf = (text: string): unknown => JSON.parse(text);

@@ -1,11 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  readCreateTopic,
-  readHistoryQuery,
-  readMessages,
-  readStreamQuery,
-  type StreamQuery,
-} from "../../src/protocol/http.ts";
+import { readCreateTopic, readHistoryQuery, readMessages, readEventsQuery } from "../../src/protocol/http.ts";
+import type { EventsQuery } from "../../src/protocol/schema.ts";
 import type { Read } from "../../src/protocol/read.ts";
 
 const ID = "A1b2c3d4-e5f6-7890-1234-567890abcdef";
@@ -196,7 +191,7 @@ describe("readHistoryQuery", () => {
   });
 
   test.each(["-1", "a", "e:", "e:x", "e:-1", "e:1:2", "1.5", "e:1 "])("refuses %j for a position", (value) => {
-    for (const query of [readHistoryQuery, readStreamQuery]) {
+    for (const query of [readHistoryQuery, readEventsQuery]) {
       expect(problemOf(query(new URLSearchParams({ since: value })))).toBe(
         "'since' must be a position, EPOCH:SEQ, or a SEQ of the present epoch",
       );
@@ -220,10 +215,10 @@ describe("readHistoryQuery", () => {
   });
 });
 
-describe("readStreamQuery", () => {
-  const read = (query: string) => readStreamQuery(new URLSearchParams(query));
+describe("readEventsQuery", () => {
+  const read = (query: string) => readEventsQuery(new URLSearchParams(query));
 
-  const accepted: [string, StreamQuery][] = [
+  const accepted: [string, EventsQuery][] = [
     ["", {}],
     ["last_n=0&client_id=c&queue=1&overflow=latest", { last_n: 0, client_id: "c", queue: 1, overflow: "latest" }],
     ["overflow=drop_oldest", { overflow: "drop_oldest" }],
@@ -247,7 +242,7 @@ describe("readStreamQuery", () => {
       ["last_n", 0],
       ["queue", 1],
     ] as const) {
-      expect(problemOf(readStreamQuery(new URLSearchParams({ [field]: value })))).toBe(
+      expect(problemOf(readEventsQuery(new URLSearchParams({ [field]: value })))).toBe(
         `'${field}' must be an integer of ${least} or more`,
       );
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { decode } from "../../src/protocol/frames.ts";
+import { decode } from "../../src/protocol/decode.ts";
 import { readMessages } from "../../src/protocol/http.ts";
 import { JsonWriter, type Member } from "../support/json-writer.ts";
 import { HOSTILE_PAYLOADS } from "../support/payloads.ts";
@@ -14,8 +14,8 @@ const good = { id: ID, payload: 1 };
 function accepted(text: string) {
   const decoded = decode(text);
   if (!decoded.ok) throw new Error(`Refused: ${decoded.problem}`);
-  if (decoded.frame.type !== "publish") throw new Error(`Not a publish: ${decoded.frame.type}`);
-  return decoded.frame;
+  if (decoded.request.type !== "publish") throw new Error(`Not a publish: ${decoded.request.type}`);
+  return decoded.request;
 }
 
 function refused(text: string) {

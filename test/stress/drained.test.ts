@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { parseFrame, type Frame } from "../support/client.ts";
-import { topicDetail, until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
+import { topicDetail } from "../support/answers.ts";
 import { publish } from "../support/publish.ts";
 import { encodeClientFrame } from "../support/raw-client.ts";
 import { createTopic, health, startTestServer } from "../support/server.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Random, seedOfRun } from "../support/random.ts";
-import { startTestServer } from "../support/server.ts";
+import { ENGINES, startTestServer } from "../support/server.ts";
 import { Ledger, type Ask, type Ending, type Grant, type Range } from "./ledger.ts";
 import { startSource } from "./source-server.ts";
 import { stress, type Plan } from "./stress.ts";
@@ -41,6 +41,14 @@ describe("under stress every ledger balances and nothing is left over,", () => {
   test("with memory for less history than there may be, in this very process", async () => {
     const plan = { maxHistory: 100, queue: 25, scarce: true };
     const server = startTestServer({ ...env(plan), HISTORY_MEMORY_BYTES: "3000000" });
+    await run(server, plan);
+    await server.stop();
+    expect(server.lines).toEqual([]);
+  });
+
+  test("with an engine that answers late, in this very process", async () => {
+    const plan = { maxHistory: 100, queue: 25 };
+    const server = startTestServer(env(plan), ENGINES["that answers late"]);
     await run(server, plan);
     await server.stop();
     expect(server.lines).toEqual([]);

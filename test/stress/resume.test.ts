@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Client, ID } from "../support/client.ts";
 import { Random, seedOfRun } from "../support/random.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, ENGINES, startTestServer } from "../support/server.ts";
 import type { Frame } from "./frames.ts";
 import { Watch } from "./watch.ts";
 import { Wire } from "./wire.ts";
@@ -74,11 +74,15 @@ class Follower {
   }
 }
 
-for (const transport of ["webSocket", "eventStream"] as const) {
-  test(`${CUTS} cuts at any byte lose nothing that history still holds: ${transport}`, async () => {
+const RUNS = Object.entries(ENGINES).flatMap(([kind, engine]) => {
+  return (["webSocket", "eventStream"] as const).map((transport) => ({ kind, engine, transport }));
+});
+
+for (const { kind, engine, transport } of RUNS) {
+  test(`${CUTS} cuts at any byte lose nothing that history still holds: ${transport}, engine ${kind}`, async () => {
     const seed = seedOfRun();
     const random = new Random(seed);
-    await using server = startTestServer({ MAX_HISTORY: "1000" });
+    await using server = startTestServer({ MAX_HISTORY: "1000" }, engine);
     await createTopic(server, TOPIC);
     await using publisher = await Client.connect(server);
     const { epoch } = await new Watch(server.url).topic(TOPIC);

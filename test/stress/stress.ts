@@ -1,5 +1,5 @@
 import { OVERFLOWS, type Overflow } from "../../src/protocol/frames.ts";
-import { metrics } from "../support/figures.ts";
+import { metrics } from "../support/stats.ts";
 import { Random } from "../support/random.ts";
 import { Books, idle, type Tally } from "./books.ts";
 import { historyPage } from "./frames.ts";

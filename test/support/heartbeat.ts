@@ -1,5 +1,5 @@
 import { spyOn } from "bun:test";
-import { health, startTestServer, type TestServer } from "./server.ts";
+import { health, startTestServer, type EngineOver, type TestServer } from "./server.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** Longer than any test. */
@@ -8,6 +8,7 @@ const NEVER_MS = 3_600_000;
 /** A server whose heart beats when it is told to, so that no test depends on how fast it runs. */
 export function startServerWithoutPulse(
   env: Record<string, string> = {},
+  engineOver?: EngineOver,
 ): TestServer & { beat(...living: Subscriber[]): Promise<void> } {
   let tick: unknown;
   /** What `work` sets a timer of that length for is the next heartbeat. */
@@ -18,7 +19,7 @@ export function startServerWithoutPulse(
     spy.mockRestore();
     return result;
   };
-  const server = noteTick(() => startTestServer({ HEARTBEAT_INTERVAL_MS: String(NEVER_MS), ...env }));
+  const server = noteTick(() => startTestServer({ HEARTBEAT_INTERVAL_MS: String(NEVER_MS), ...env }, engineOver));
   return {
     ...server,
     /** One heartbeat. Resolves when each of the `living` has received it, and has had its answer read. */

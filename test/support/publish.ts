@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { topicDetail } from "./figures.ts";
+import { topicDetail } from "./answers.ts";
 
 const publishedSchema = z.object({ epoch: z.string(), first_seq: z.number(), seq: z.number() });
 

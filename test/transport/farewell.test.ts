@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { ID } from "../support/client.ts";
-import { topicDetail } from "../support/figures.ts";
+import { topicDetail } from "../support/answers.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 

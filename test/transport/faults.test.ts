@@ -1,16 +1,14 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
-import { Broker } from "../../src/broker/broker.ts";
-import { Clock } from "../../src/ops/clock.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
-import { Throttle } from "../../src/ops/throttle.ts";
-import { Pump } from "../../src/transport/pump.ts";
+import { FlushScheduler } from "../../src/transport/flush-scheduler.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
 import { Client } from "../support/client.ts";
-import { makeClients } from "../support/clients.ts";
+import { makeRegistry } from "../support/make-registry.ts";
 import { startTestServer } from "../support/server.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
+import { makeBroker } from "../support/make-broker.ts";
 
 function logger() {
   const lines: string[] = [];
@@ -19,30 +17,18 @@ function logger() {
 
 test("a fault of ours is logged with its cause, answered INTERNAL without it, and the connection lives", async () => {
   const { lines, log } = logger();
-  const clock = new Clock();
-  class Faulty extends Broker {
-    override publish(): never {
-      throw new Error("the secret cause");
-    }
-  }
-  const limits = {
-    maxHistory: 1,
-    maxSubscriberQueue: 1,
-    maxTopics: 1,
-    maxSubscriptionsPerConnection: 1,
-    historyMemoryBytes: 1000,
-    maxMessageBytes: 9999,
-    autoCreateTopics: true,
-  };
   const metrics = new Metrics();
-  const broker = new Faulty(limits, brokerPorts({ metrics }));
-  const clients = makeClients({ broker, metrics, log, maxConnections: 9 });
+  const broker = makeBroker({ metrics });
+  const engine: Engine = broker.engine;
+  engine.publish = () => {
+    throw new Error("the secret cause");
+  };
+  const { deps } = makeRegistry({ broker, metrics, log });
   const sockets = new WebSocketTransport({
+    ...deps,
     broker,
-    clients,
-    clock,
+    engine,
     log,
-    throttle: new Throttle(log),
     metrics,
     maxMessageBytes: 9999,
     heartbeats: false,
@@ -51,7 +37,7 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     port: 0,
     hostname: "127.0.0.1",
     fetch: (request, bun) =>
-      bun.upgrade(request, { data: { port: undefined, client: undefined } }) ? undefined : new Response(),
+      bun.upgrade(request, { data: { port: undefined, peer: undefined } }) ? undefined : new Response(),
     websocket: sockets.handler(),
   });
   await using client = await Client.connect({ wsUrl: `ws://127.0.0.1:${server.port}/` });
@@ -64,7 +50,7 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
   await server.stop(true);
 });
 
-test("Pump goes on after a flush that failed, and logs why", async () => {
+test("FlushScheduler goes on after a flush that failed, and logs why", async () => {
   const { lines, log } = logger();
   const flushed = Promise.withResolvers<void>();
   let runs = 0;
@@ -73,12 +59,12 @@ test("Pump goes on after a flush that failed, and logs why", async () => {
     if (runs === 1) throw new Error("the cause");
     flushed.resolve();
   };
-  const pump = new Pump({ flush, full: false, endTurn: () => false }, 0, log);
-  pump.wake();
-  pump.wake();
+  const scheduler = new FlushScheduler(flush, 0, log);
+  scheduler.wake(1, 1);
+  scheduler.wake(1, 1);
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   expect(runs).toBe(1);
-  pump.wake();
+  scheduler.wake(1, 1);
   await flushed.promise;
   expect(lines.join()).toContain("the cause");
 });

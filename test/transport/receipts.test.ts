@@ -1,18 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { Broker } from "../../src/broker/broker.ts";
-import { Clock } from "../../src/ops/clock.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
-import { WebSocketClient } from "../../src/transport/websocket-client.ts";
-import type { Socket } from "../../src/transport/websocket-crowd.ts";
-import { brokerPorts } from "../support/broker-ports.ts";
-import { makeClients } from "../support/clients.ts";
+import type { Socket } from "../../src/transport/socket.ts";
+import { makeBroker } from "../support/make-broker.ts";
+import { makeRegistry } from "../support/make-registry.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 import { publishLarge } from "../support/publish.ts";
-import { topicDetail, until } from "../support/figures.ts";
+import { until } from "../support/stats.ts";
+import { topicDetail } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
-import { LIMITS } from "../support/limits.ts";
-import { seqOf } from "../support/outlet.ts";
+
+import { seqOf } from "../support/fake-peer.ts";
 
 /** How much a client may be sent between two receipts: five events or so. */
 const WINDOW = 1000;
@@ -62,19 +60,18 @@ function setUp(count: number) {
   const log = new Logger("error", "text", (line) => {
     throw new Error(line);
   });
-  const broker = new Broker({ ...LIMITS, maxHistory: 1000, maxSubscriberQueue: 1000 }, brokerPorts({ metrics }));
-  const clients = makeClients({ broker, metrics, log, sendBufferBytes: WINDOW });
+  const broker = makeBroker({ limits: { maxHistory: 1000, maxSubscriberQueue: 1000 }, metrics });
+  const { connectSocket } = makeRegistry({ broker, metrics, log, sendBufferBytes: WINDOW });
   const subscribe = (name: string) => {
     const socket = new RoomySocket();
-    const client = new WebSocketClient(socket, new Clock(), clients);
-    clients.add(client);
-    broker.subscribe(client.connection, "t", name);
+    const client = connectSocket(socket);
+    broker.subscribe(client.session, "t", name);
     return { socket, client };
   };
   const all = Array.from({ length: count }, (_, i) => subscribe(`client ${i}`));
   const publish = (times: number) => {
     for (let i = 0; i < times; i++) {
-      broker.publish("t", [{ id: "i", payload: `"${"x".repeat(100)}"` }], "t");
+      broker.publish("t", [{ id: "i", payload: `"${"x".repeat(100)}"` }]);
       broker.flush();
     }
   };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseEventId } from "../../src/protocol/event-stream.ts";
 import { account, range, seqsOf } from "../support/account.ts";
-import { topicDetail } from "../support/figures.ts";
+import { topicDetail } from "../support/answers.ts";
 import { overwhelm, publish, publishText } from "../support/publish.ts";
 import type { Received } from "../support/received.ts";
 import { createTopic, startTestServer } from "../support/server.ts";

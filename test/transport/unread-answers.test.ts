@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Client, ID } from "../support/client.ts";
-import { metrics, topicDetail, until } from "../support/figures.ts";
+import { metrics, until } from "../support/stats.ts";
+import { topicDetail } from "../support/answers.ts";
 import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { MAX_UNREAD_ANSWERS } from "../../src/transport/websocket-client.ts";
+import { MAX_UNREAD_ANSWERS } from "../../src/transport/reading.ts";
 import { range } from "../support/account.ts";
 import { Client, ID } from "../support/client.ts";
 import { encodeClientFrame, RawClient } from "../support/raw-client.ts";

@@ -2,15 +2,16 @@ import { expect, test } from "bun:test";
 import { TRANSPORTS, type Transport } from "../../../src/broker/ports.ts";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { range, seqsOf } from "../../support/account.ts";
-import { metrics, topicDetail, until, untilNothingIsLeft } from "../../support/figures.ts";
+import { metrics, until, untilNothingIsLeft } from "../../support/stats.ts";
+import { topicDetail } from "../../support/answers.ts";
 import { goodbye } from "../../support/goodbye.ts";
 import { overwhelm, publish, publishLarge } from "../../support/publish.ts";
-import { createTopic, health, startTestServer, stats } from "../../support/server.ts";
+import { createTopic, health, startTestServer, stats, type EngineOver } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
 
-export function countsContract(transport: Transport): void {
+export function countsContract(transport: Transport, engine: EngineOver): void {
   test("it counts for as long as it is connected, whether it reads or not", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     using reading = await Subscriber.open(server, transport, { topic: "t", clientId: "reading" });
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
@@ -38,7 +39,7 @@ export function countsContract(transport: Transport): void {
 
   for (const first of TRANSPORTS) {
     test(`it is one too many where ${first} has taken the last of MAX_CONNECTIONS`, async () => {
-      await using server = startTestServer({ MAX_CONNECTIONS: "1" });
+      await using server = startTestServer({ MAX_CONNECTIONS: "1" }, engine);
       await createTopic(server, "t");
       using taken = await Subscriber.open(server, first, { topic: "t", clientId: "first" });
       using refused = await Subscriber.open(server, transport, { topic: "t", clientId: "second" });
@@ -58,7 +59,7 @@ export function countsContract(transport: Transport): void {
   }
 
   test("nothing is left over of any that is gone, however it went", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     await publishLarge(server, "t", 100);
     const wish = (clientId: string) => ({ topic: "t", clientId, lastN: 100 });

@@ -2,20 +2,20 @@ import { expect, test } from "bun:test";
 import { TRANSPORTS, type Transport } from "../../../src/broker/ports.ts";
 import { account, range, seqsOf } from "../../support/account.ts";
 import { Client, ID } from "../../support/client.ts";
-import { topicDetail } from "../../support/figures.ts";
+import { topicDetail } from "../../support/answers.ts";
 import { startServerWithoutPulse } from "../../support/heartbeat.ts";
 import { publish } from "../../support/publish.ts";
 import type { Received } from "../../support/received.ts";
-import { createTopic, startTestServer } from "../../support/server.ts";
+import { createTopic, startTestServer, type EngineOver } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const payloadsOf = (received: readonly Received[]) =>
   received.flatMap((one) => (one.kind === "event" ? [one.payload] : []));
 
-export function deliveryContract(transport: Transport): void {
+export function deliveryContract(transport: Transport, engine: EngineOver): void {
   test("whoever subscribes amid publishing gets the ack, the replay, then what is live, no gap and no duplicate", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     await using publisher = await Client.connect(server);
     const [count, lastN] = [2000, 30];
@@ -42,7 +42,7 @@ export function deliveryContract(transport: Transport): void {
   });
 
   test("all see the order of publishing, whoever publishes and by whatever they are connected", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     const wish = { topic: "t" };
     using one = await Subscriber.open(server, transport, { ...wish, clientId: "one" });
@@ -77,7 +77,7 @@ export function deliveryContract(transport: Transport): void {
     [99, range(16, 25)],
   ] as const) {
     test(`last_n ${lastN} of 25 messages, where history keeps 10, replays ${expected.length}`, async () => {
-      await using server = startTestServer({ MAX_HISTORY: "10" });
+      await using server = startTestServer({ MAX_HISTORY: "10" }, engine);
       await createTopic(server, "t");
       await publish(server, "t", range(1, 25));
       const wish = { topic: "t", clientId: "me", ...(lastN === undefined ? {} : { lastN }) };
@@ -91,7 +91,7 @@ export function deliveryContract(transport: Transport): void {
   }
 
   test("one who comes back with its position gets what it missed, or is told what is gone", async () => {
-    await using server = startTestServer({ MAX_HISTORY: "10" });
+    await using server = startTestServer({ MAX_HISTORY: "10" }, engine);
     await createTopic(server, "t");
     const { epoch } = await publish(server, "t", range(1, 5));
     const resume = async (since: { epoch: string; seq: number }) => {
@@ -119,7 +119,7 @@ export function deliveryContract(transport: Transport): void {
 
   for (const by of TRANSPORTS) {
     test(`its client id is taken over by ${by}: it is told, stays open, and gets no more events`, async () => {
-      await using server = startServerWithoutPulse();
+      await using server = startServerWithoutPulse({}, engine);
       await createTopic(server, "t");
       using old = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
       await publish(server, "t", [1]);
@@ -136,10 +136,10 @@ export function deliveryContract(transport: Transport): void {
   }
 
   test("a topic that does not exist is not found, and one that is created by its first use is", async () => {
-    await using strict = startTestServer();
+    await using strict = startTestServer({}, engine);
     using nowhere = await Subscriber.open(strict, transport, { topic: "t", clientId: "me" });
     expect(await nowhere.next()).toMatchObject({ kind: "refused", code: "TOPIC_NOT_FOUND" });
-    await using server = startTestServer({ AUTO_CREATE_TOPICS: "true" });
+    await using server = startTestServer({ AUTO_CREATE_TOPICS: "true" }, engine);
     using first = await Subscriber.open(server, transport, { topic: "a/b ü?", clientId: "me" });
     expect(await first.next()).toMatchObject({ kind: "subscribed", seq: 0, replay: 0 });
     expect((await topicDetail(server, "a/b ü?")).subscribers).toMatchObject([{ client_id: "me", transport }]);

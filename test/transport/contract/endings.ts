@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import type { Transport } from "../../../src/broker/ports.ts";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { account, range } from "../../support/account.ts";
-import { metrics, untilNothingIsLeft } from "../../support/figures.ts";
+import { metrics, untilNothingIsLeft } from "../../support/stats.ts";
 import { goodbye } from "../../support/goodbye.ts";
 import { overwhelm, publish } from "../../support/publish.ts";
 import type { Received } from "../../support/received.ts";
-import { createTopic, health, startTestServer } from "../../support/server.ts";
+import { createTopic, health, startTestServer, type EngineOver } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
 
 const DELETED: Received = { kind: "info", msg: "topic_deleted", topic: "t" };
@@ -17,9 +17,9 @@ const NEVER = "60000";
 
 const deleteTopic = (server: { url: string }) => fetch(`${server.url}/topics/t`, { method: "DELETE" });
 
-export function endingsContract(transport: Transport): void {
+export function endingsContract(transport: Transport, engine: EngineOver): void {
   test("a deleted topic: what is queued, then that it is deleted, then the end", async () => {
-    await using server = startTestServer({ FLUSH_INTERVAL_MS: NEVER });
+    await using server = startTestServer({ FLUSH_INTERVAL_MS: NEVER }, engine);
     await createTopic(server, "t");
     using subscriber = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
     await publish(server, "t", [1, 2, 3]);
@@ -33,7 +33,7 @@ export function endingsContract(transport: Transport): void {
   });
 
   test("a deleted topic: a stalled reader is told what it was not sent, once it reads", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
     const last = await overwhelm(server, "t", "me");
@@ -47,7 +47,7 @@ export function endingsContract(transport: Transport): void {
   });
 
   test("a shutdown: what is queued, that the topic is deleted, goodbye, then the end", async () => {
-    const server = startTestServer({ FLUSH_INTERVAL_MS: NEVER, SHUTDOWN_GRACE_MS: NEVER });
+    const server = startTestServer({ FLUSH_INTERVAL_MS: NEVER, SHUTDOWN_GRACE_MS: NEVER }, engine);
     await createTopic(server, "t");
     using subscriber = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
     await publish(server, "t", [1, 2, 3]);
@@ -64,7 +64,7 @@ export function endingsContract(transport: Transport): void {
   });
 
   test("a shutdown waits for a stalled reader, who gets all that was queued once it reads", async () => {
-    const server = startTestServer({ SHUTDOWN_GRACE_MS: NEVER });
+    const server = startTestServer({ SHUTDOWN_GRACE_MS: NEVER }, engine);
     await createTopic(server, "t");
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
     using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
@@ -89,7 +89,7 @@ export function endingsContract(transport: Transport): void {
   });
 
   test("a shutdown does not wait longer than the grace for one who never reads", async () => {
-    const server = startTestServer({ SHUTDOWN_GRACE_MS: "100" });
+    const server = startTestServer({ SHUTDOWN_GRACE_MS: "100" }, engine);
     await createTopic(server, "t");
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
     using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
@@ -106,7 +106,7 @@ export function endingsContract(transport: Transport): void {
   });
 
   test("a deleted topic: one who never reads is gone when CLOSE_GRACE_MS is over, and counted once", async () => {
-    await using server = startTestServer({ CLOSE_GRACE_MS: "200", LOG_LEVEL: "debug" });
+    await using server = startTestServer({ CLOSE_GRACE_MS: "200", LOG_LEVEL: "debug" }, engine);
     await createTopic(server, "t");
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
     await overwhelm(server, "t", "me");

@@ -2,18 +2,18 @@ import { expect, test } from "bun:test";
 import type { Transport } from "../../../src/broker/ports.ts";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { account } from "../../support/account.ts";
-import { metrics, until } from "../../support/figures.ts";
+import { metrics, until } from "../../support/stats.ts";
 import { goodbye } from "../../support/goodbye.ts";
 import { startServerWithoutPulse } from "../../support/heartbeat.ts";
 import { overwhelm, publish } from "../../support/publish.ts";
-import { createTopic, health } from "../../support/server.ts";
+import { createTopic, health, type EngineOver } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
 
 const GIVEN_UP = 'pubsub_connections_closed_total{code="4408",reason="no sign of life"}';
 
-export function heartbeatContract(transport: Transport): void {
+export function heartbeatContract(transport: Transport, engine: EngineOver): void {
   test("a heartbeat reaches it, and what is published after it too", async () => {
-    await using server = startServerWithoutPulse();
+    await using server = startServerWithoutPulse({}, engine);
     await createTopic(server, "t");
     using subscriber = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
     expect(await subscriber.next()).toMatchObject({ kind: "subscribed" });
@@ -26,7 +26,7 @@ export function heartbeatContract(transport: Transport): void {
   });
 
   test("a reader that stalls for good is given up at the third heartbeat without bytes moved, once", async () => {
-    await using server = startServerWithoutPulse({ LOG_LEVEL: "info" });
+    await using server = startServerWithoutPulse({ LOG_LEVEL: "info" }, engine);
     await createTopic(server, "t");
     using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
@@ -54,7 +54,7 @@ export function heartbeatContract(transport: Transport): void {
   });
 
   test("a reader that is behind at each heartbeat, and reads between them, is not given up", async () => {
-    await using server = startServerWithoutPulse();
+    await using server = startServerWithoutPulse({}, engine);
     await createTopic(server, "t");
     using slow = await Subscriber.open(server, transport, { topic: "t", clientId: "slow", stalled: true });
     for (let beats = 0; beats < 4; beats++) {

@@ -2,15 +2,16 @@ import { expect, test } from "bun:test";
 import type { Transport } from "../../../src/broker/ports.ts";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { account, range, seqsOf } from "../../support/account.ts";
-import { topicDetail, until } from "../../support/figures.ts";
+import { until } from "../../support/stats.ts";
+import { topicDetail } from "../../support/answers.ts";
 import { goodbye } from "../../support/goodbye.ts";
 import { overwhelm, publish, publishLarge } from "../../support/publish.ts";
-import { createTopic, health, startTestServer } from "../../support/server.ts";
+import { createTopic, health, startTestServer, type EngineOver } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
 
-export function pressureContract(transport: Transport): void {
+export function pressureContract(transport: Transport, engine: EngineOver): void {
   test("a stalled reader alone loses events, and is told exactly which; the newest of its queue survive", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "stalled", stalled: true });
     using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
@@ -20,8 +21,9 @@ export function pressureContract(transport: Transport): void {
       last = await overwhelm(server, "t", "stalled", 100);
       expect(account(await healthy.takeUntil(last), first - 1)).toEqual({ seqs: range(first, last), gaps: [] });
       const { subscribers } = await topicDetail(server, "t");
-      expect(subscribers[0]?.queued).toBeWithin(1, 51);
-      expect(subscribers[1]?.queued).toBe(0);
+      expect(subscribers.map(({ client_id }) => client_id)).toEqual(["healthy", "stalled"]);
+      expect(subscribers[0]?.queued).toBe(0);
+      expect(subscribers[1]?.queued).toBeWithin(1, 51);
 
       stalled.resume();
       const { seqs, gaps } = account(await stalled.takeUntil(last), first - 1);
@@ -35,7 +37,7 @@ export function pressureContract(transport: Transport): void {
   });
 
   test("a shorter queue keeps so many, and one longer than MAX_SUBSCRIBER_QUEUE is refused", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     using refused = await Subscriber.open(server, transport, { topic: "t", clientId: "greedy", queue: 51 });
     expect(await refused.next()).toMatchObject({
@@ -53,7 +55,7 @@ export function pressureContract(transport: Transport): void {
   });
 
   test("a slow reader gets all that it asked for as replay, whatever is published meanwhile", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     await publishLarge(server, "t", 100);
     using slow = await Subscriber.open(server, transport, { topic: "t", clientId: "me", lastN: 100, stalled: true });
@@ -65,7 +67,7 @@ export function pressureContract(transport: Transport): void {
   });
 
   test("one who asked for the latest jumps to it, and is told of no gap", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     const wish = { topic: "t", clientId: "me", overflow: "latest", stalled: true } as const;
     using stalled = await Subscriber.open(server, transport, wish);
@@ -82,7 +84,7 @@ export function pressureContract(transport: Transport): void {
   });
 
   test("one who asked to be disconnected is told all that it was not sent in one gap, and closed", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     const wish = { topic: "t", clientId: "me", overflow: "disconnect", stalled: true } as const;
     using stalled = await Subscriber.open(server, transport, wish);
@@ -99,7 +101,7 @@ export function pressureContract(transport: Transport): void {
   });
 
   test("a stalled one that is taken over is told what it was not sent before it is told so, and stays open", async () => {
-    await using server = startTestServer();
+    await using server = startTestServer({}, engine);
     await createTopic(server, "t");
     using old = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
     const last = await overwhelm(server, "t", "me");

@@ -1,0 +1,55 @@
+import { CLOSE } from "../protocol/codes.ts";
+import type { Session } from "./session.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** How many subscriptions of deleted topics are ended in one turn of the event loop. */
+const ENDED_A_TURN = 32;
+
+export type DeletionPorts = {
+  /** Runs `work` in the next turn of the event loop. */
+  readonly soon: (work: () => void) => void;
+  readonly end: (subscription: Subscription<Session>) => void;
+};
+
+/**
+ * Subscriptions of deleted topics. A few of them are ended in each turn, so that other clients do not wait. A connection
+ * that this leaves without any is closed.
+ */
+export class Deletions {
+  readonly #ports: DeletionPorts;
+  readonly #left: Subscription<Session>[] = [];
+
+  constructor(ports: DeletionPorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes the subscriptions of a topic that was just deleted, and ends the first of them. */
+  add(subscriptions: Iterable<Subscription<Session>>): void {
+    const idle = this.#left.length === 0;
+    for (const subscription of subscriptions) this.#left.push(subscription);
+    if (idle) this.#endSome();
+  }
+
+  /** Ends at once those of one session, before anything new begins on it: it is not closed for want of them. */
+  endThoseOf(session: Session): void {
+    if (this.#left.length === 0) return;
+    for (const subscription of [...session.subscriptions]) {
+      if (subscription.topic.deleted) this.#ports.end(subscription);
+    }
+  }
+
+  #endSome(): void {
+    try {
+      for (let ended = 0; ended < ENDED_A_TURN; ended++) {
+        const subscription = this.#left.pop();
+        if (subscription === undefined) return;
+        const { session, peer } = subscription;
+        if (!session.subscriptions.includes(subscription)) continue;
+        this.#ports.end(subscription);
+        if (session.subscriptions.length === 0) peer.close(CLOSE.topicDeleted);
+      }
+    } finally {
+      if (this.#left.length > 0) this.#ports.soon(() => this.#endSome());
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { BrokerMetrics, BrokerObserver } from "./ports.ts";
+import type { Session } from "./session.ts";
+import type { Subscription } from "./subscription.ts";
+import type { Topic } from "./topic.ts";
+
+/** A topic, and its subscriptions by `client_id`. */
+export type Readers = { readonly topic: Topic; readonly subscriptions: Map<string, Subscription<Session>> };
+
+export type FanoutPorts = {
+  readonly metrics: BrokerMetrics;
+  readonly observer: BrokerObserver;
+  /** Told of a subscription that would rather be disconnected than lose what it now has queued. */
+  readonly tooSlow: (subscription: Subscription<Session>) => void;
+};
+
+/**
+ * Sends what is due. There are two cases. Who is **caught up** is sent the pending events of the topic, each peer with one
+ * call. Who is **lagging** is put in line, and its session sends it what its cursor has not passed.
+ *
+ * The invariant: a subscription that is caught up was sent, or told as lost, everything up to `topic.flushed`, and nothing
+ * after it. So all who are caught up stand at one place, and a flush moves them on by moving that. Whatever else moves
+ * `topic.flushed` must have them lag first: see {@link lagAll}.
+ */
+export class Fanout {
+  readonly #ports: FanoutPorts;
+  /** Topics that have pending events. */
+  #due: Readers[] = [];
+  /** Sessions that have a subscription in line. */
+  #inLine: Session[] = [];
+
+  constructor(ports: FanoutPorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes note of an event that was appended to the log of the topic. */
+  append(readers: Readers, text: string): void {
+    if (readers.topic.pend(text)) this.#due.push(readers);
+  }
+
+  /** Puts a subscription in line for the next flush; a blocked one waits for its drain instead. Returns whether it is. */
+  enqueue(subscription: Subscription<Session>): boolean {
+    if (subscription.peer.blocked) return false;
+    if (subscription.session.enqueue(subscription)) this.#inLine.push(subscription.session);
+    return true;
+  }
+
+  /** Sends everything that is pending or in line, as far as the peers take it. */
+  flush(): void {
+    const due = this.#due;
+    this.#due = [];
+    let delivered = 0;
+    for (const readers of due) delivered += this.#flushTopic(readers);
+    this.#ports.metrics.delivered(delivered);
+    const sessions = this.#inLine;
+    this.#inLine = [];
+    for (const session of sessions) this.#flushSession(session);
+  }
+
+  /** Sends the pending events of one topic. Returns how many events were sent, each peer's counted. */
+  #flushTopic({ topic, subscriptions }: Readers): number {
+    const before = topic.flushed;
+    const texts = topic.takePending();
+    let takers = 0;
+    for (const subscription of subscriptions.values()) {
+      const isCaughtUp =
+        subscription.caughtUp || (subscription.position === before && subscription.session.subscriptions.length === 1);
+      if (isCaughtUp && this.#send(subscription, texts, before + 1)) takers++;
+      else this.#serve(subscription, before);
+    }
+    return takers * texts.length;
+  }
+
+  /** Sends pending events to one who is caught up. Returns false where it took none of them. */
+  #send(subscription: Subscription<Session>, texts: readonly string[], first: number): boolean {
+    const { peer } = subscription;
+    if (peer.blocked) return false;
+    try {
+      peer.send(texts, first);
+    } catch (cause) {
+      this.#ports.observer.fault(cause);
+      return false;
+    }
+    subscription.catchUp();
+    return true;
+  }
+
+  #serve(subscription: Subscription<Session>, before: number): void {
+    if (subscription.caughtUp) subscription.lag(before);
+    if (!subscription.peer.blocked) {
+      if (subscription.pending) this.enqueue(subscription);
+      return;
+    }
+    subscription.noteOverflow();
+    if (subscription.tooSlow) this.#ports.tooSlow(subscription);
+  }
+
+  #flushSession(session: Session): void {
+    try {
+      session.flush();
+    } catch (cause) {
+      this.#ports.observer.fault(cause);
+    }
+  }
+}
+
+/** Has every subscription of a topic stand by itself where it is, before the head of the log moves past a gap. */
+export function lagAll({ subscriptions }: Readers): void {
+  for (const subscription of subscriptions.values()) subscription.lag();
+}

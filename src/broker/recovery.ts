@@ -1,0 +1,44 @@
+import { ProtocolError } from "../protocol/codes.ts";
+import type { Overflow, Subscribed } from "../protocol/frames.ts";
+import type { Queue } from "./cursor.ts";
+import type { Topic } from "./topic.ts";
+
+/** What a subscriber may ask for besides what is published from now on. */
+export type SubscribeOptions = {
+  /** Replay of so many of the newest messages in history. */
+  last_n?: number | undefined;
+  /** Replay of everything after this position. */
+  since?: { epoch: string; seq: number } | undefined;
+  /** How many messages may wait for it. */
+  queue?: number | undefined;
+  overflow?: Overflow | undefined;
+};
+
+/** The `seq` that a replay starts after, if one was asked for. */
+export function replayStart(topic: Topic, { last_n = 0, since }: SubscribeOptions): number | undefined {
+  const { epoch, log, historyStart } = topic;
+  if (since === undefined) return last_n === 0 ? undefined : Math.max(log.newest - last_n, historyStart);
+  if (since.epoch !== epoch) return historyStart;
+  if (since.seq <= log.newest) return Math.max(since.seq, historyStart);
+  const message = `There is no seq ${since.seq} in this epoch yet: the newest is ${log.newest}`;
+  throw new ProtocolError("BAD_REQUEST", message, { topic: topic.name });
+}
+
+/** What is said to a subscriber that asked for all after a position, and is sent all after `from`. */
+export function recoveryOf(
+  topic: Topic,
+  since: SubscribeOptions["since"],
+  from: number,
+): Pick<Subscribed, "recovered" | "missed"> {
+  if (since === undefined) return {};
+  if (since.epoch !== topic.epoch) return { recovered: false };
+  if (since.seq >= from) return { recovered: true };
+  return { recovered: false, missed: { first_seq: since.seq + 1, last_seq: from } };
+}
+
+/** The queue that a subscriber asks for, which may not be longer than the topic's. */
+export function queueOf(topic: Topic, { queue = topic.queueLimit, overflow = "drop_oldest" }: SubscribeOptions): Queue {
+  if (queue <= topic.queueLimit) return { limit: queue, overflow };
+  const message = `'queue' is ${queue}, and MAX_SUBSCRIBER_QUEUE is ${topic.queueLimit}`;
+  throw new ProtocolError("LIMIT_EXCEEDED", message, { topic: topic.name });
+}

@@ -1,0 +1,77 @@
+import { ProtocolError } from "../protocol/codes.ts";
+import type { History } from "../protocol/encode.ts";
+import type { HistoryRange } from "../protocol/messages.ts";
+import type { Readers } from "./fanout.ts";
+import type { Transport } from "./ports.ts";
+import type { Session } from "./session.ts";
+import type { Subscription } from "./subscription.ts";
+import type { Topic } from "./topic.ts";
+
+/** Which of a topic's subscribers are asked for: at most `limit`, whose `client_id` comes after `after`. */
+export type SubscriberPage = { limit?: number | undefined; after?: string | undefined };
+
+export type SubscriberStats = {
+  clientId: string;
+  transport: Transport;
+  /** Events that wait to be sent to it. */
+  queued: number;
+  /** Events that it was or will be told that it lost. */
+  dropped: number;
+  /** In milliseconds since 1970 UTC. */
+  connectedAt: number;
+};
+
+export type TopicDetail = {
+  epoch: string;
+  /** The newest message. */
+  seq: number;
+  /** The oldest message that history holds, `seq + 1` where it holds none. */
+  oldestSeq: number;
+  /** What the log takes, in bytes of memory. */
+  bytes: number;
+  /** How many subscribers there are. */
+  total: number;
+  /** Those that were asked for, by `client_id` in the order of UTF-16 code units. */
+  subscribers: SubscriberStats[];
+};
+
+export function topicDetail({ topic, subscriptions }: Readers, { limit, after }: SubscriberPage): TopicDetail {
+  const { epoch, log, historyStart } = topic;
+  const ids = [...subscriptions.keys()].filter((id) => after === undefined || id > after).sort();
+  const page = ids.slice(0, limit).flatMap((id) => subscriptions.get(id) ?? []);
+  return {
+    epoch,
+    seq: log.newest,
+    oldestSeq: historyStart + 1,
+    bytes: log.bytes,
+    total: subscriptions.size,
+    subscribers: page.map(subscriberStats),
+  };
+}
+
+function subscriberStats(subscription: Subscription<Session>): SubscriberStats {
+  const { clientId, peer } = subscription;
+  return { clientId, transport: peer.transport, ...subscription.stats(), connectedAt: peer.connectedAt };
+}
+
+/** @throws {ProtocolError} `EPOCH_OVER` */
+export function historyOf(topic: Topic, range: HistoryRange): History {
+  const { log, historyStart, text, epoch } = topic;
+  const { last_n = Infinity, since, until = Infinity, most } = range;
+  const asked = range.epoch ?? since?.epoch;
+  if (asked !== undefined && asked !== epoch) {
+    const message = `Epoch '${asked}' of topic '${topic.name}' is over: it is '${epoch}' now`;
+    throw new ProtocolError("EPOCH_OVER", message, { topic: topic.name });
+  }
+  const first = Math.max(historyStart, since?.seq ?? log.newest - last_n) + 1;
+  const last = Math.min(log.newest, until);
+  const events: string[] = [];
+  let size = 0;
+  let seq = first;
+  for (; seq <= last && size < most; seq++) {
+    const event = log.at(seq);
+    events.push(event);
+    size += event.length;
+  }
+  return { text, oldest: historyStart + 1, newest: log.newest, events, size, more: seq <= last };
+}

@@ -1,0 +1,123 @@
+import { limitExceeded, ProtocolError, shuttingDown, topicNotFound } from "../protocol/codes.ts";
+import { encodeEvent, eventRoom, topicText, type History, type Published, type TopicText } from "../protocol/encode.ts";
+import type { HistoryRange, Message } from "../protocol/messages.ts";
+import type { Engine, LocalBroker, TopicHead } from "./engine.ts";
+
+export type MemoryEngineLimits = {
+  maxTopics: number;
+  /** Bytes of one event's frame. */
+  maxMessageBytes: number;
+  /** Whether the first use of a topic creates it. */
+  autoCreateTopics: boolean;
+};
+
+export type MemoryEnginePorts = {
+  broker: LocalBroker;
+  /** The time, ISO 8601 UTC. */
+  clock: { iso(): string };
+  /** A short random string that was never made before, for the epoch of a topic. */
+  makeEpoch(): string;
+};
+
+type Topic = { readonly text: TopicText; seq: number };
+
+/** The engine of a single node: an increment gives a message its place, and every answer is there at once. */
+export class MemoryEngine implements Engine {
+  readonly #limits: MemoryEngineLimits;
+  readonly #ports: MemoryEnginePorts;
+  readonly #topics = new Map<string, Topic>();
+  #closed = false;
+
+  constructor(limits: MemoryEngineLimits, ports: MemoryEnginePorts) {
+    this.#limits = limits;
+    this.#ports = ports;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  createTopic(name: string): void {
+    this.#create(name);
+  }
+
+  deleteTopic(name: string): void {
+    this.findTopic(name);
+    this.#topics.delete(name);
+    this.#ports.broker.topicDeleted(name);
+  }
+
+  listTopics(): readonly TopicHead[] {
+    return [...this.#topics.values()].map(({ text, seq }) => ({ name: text.topic, epoch: text.epoch, seq }));
+  }
+
+  findTopic(name: string): void {
+    this.#checkOpen();
+    if (!this.#topics.has(name)) throw topicNotFound(name);
+  }
+
+  openTopic(name: string): void {
+    this.#topicInUse(name);
+  }
+
+  publish(name: string, messages: readonly Message[], accepted: (published: Published) => void): void {
+    const topic = this.#topicInUse(name);
+    const { text } = topic;
+    const { broker, clock } = this.#ports;
+    const ts = clock.iso();
+    const first = topic.seq + 1;
+    checkSizes(text, first, messages, ts, this.#limits.maxMessageBytes);
+    const seq = topic.seq + messages.length;
+    accepted({ text, first, seq, ts });
+    topic.seq = seq;
+    broker.append(name, { first, ts, messages });
+  }
+
+  history(name: string, range: HistoryRange): History {
+    this.findTopic(name);
+    return this.#ports.broker.history(name, range);
+  }
+
+  #topicInUse(name: string): Topic {
+    this.#checkOpen();
+    const topic = this.#topics.get(name);
+    if (topic !== undefined) return topic;
+    if (!this.#limits.autoCreateTopics) throw topicNotFound(name);
+    return this.#create(name);
+  }
+
+  #create(name: string): Topic {
+    this.#checkOpen();
+    if (this.#topics.has(name)) {
+      throw new ProtocolError("TOPIC_EXISTS", `Topic '${name}' exists already`, { topic: name });
+    }
+    const { maxTopics } = this.#limits;
+    if (this.#topics.size >= maxTopics) throw limitExceeded("MAX_TOPICS", maxTopics, { topic: name });
+    const topic = { text: topicText(name, this.#ports.makeEpoch()), seq: 0 };
+    this.#topics.set(name, topic);
+    this.#ports.broker.topicCreated(topic.text, 0);
+    return topic;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw shuttingDown();
+  }
+}
+
+/**
+ * Refuses messages of which one makes a larger event than `most` bytes: nobody is sent a larger frame than a publisher may
+ * send.
+ */
+function checkSizes(text: TopicText, first: number, messages: readonly Message[], ts: string, most: number): void {
+  let room = 0;
+  for (const message of messages) room = Math.max(room, eventRoom(text, message));
+  // Only where that much might be too much is it worth to know how much it is.
+  if (room <= most) return;
+  for (const [index, message] of messages.entries()) {
+    const size = Buffer.byteLength(encodeEvent(text, first + index, message, ts));
+    if (size <= most) continue;
+    const name = messages.length === 1 ? "message" : `messages[${index}]`;
+    const problem = `${name} makes an event of ${size} bytes, and MAX_MESSAGE_BYTES is ${most}`;
+    throw new ProtocolError("TOO_LARGE", problem, { topic: text.topic });
+  }
+}

@@ -1,0 +1,113 @@
+import type { z } from "zod";
+import { batchReader, messagesOf, payloadOf, type Message } from "./messages.ts";
+import { lastMember, skipSpace, skipValue, type RawJson } from "./raw-json.ts";
+import { describe, parseJson, read, shorten, type Read } from "./read.ts";
+import { FRAMES, message as messageSchema, topicName } from "./schema.ts";
+
+type Subscribe = z.infer<typeof FRAMES.subscribe>;
+type Unsubscribe = z.infer<typeof FRAMES.unsubscribe>;
+type Ping = z.infer<typeof FRAMES.ping>;
+export type Publish = {
+  type: "publish";
+  topic: string;
+  messages: readonly Message[];
+  /** Whether they came as `messages`, which is acknowledged with how many they are. */
+  batch: boolean;
+  /** Whether to acknowledge them. */
+  ack: boolean;
+};
+/** A client's frame, read: payloads stand in it as the text that came. */
+export type Request = Subscribe | Unsubscribe | Publish | Ping;
+
+/** What a frame came to: the frame, or what is wrong with it and as much of its envelope as could be read. */
+export type Decoded =
+  | { ok: true; request: Request; requestId: RawJson | undefined }
+  | { ok: false; problem: string; requestId: RawJson | undefined; topic: string | undefined };
+
+/**
+ * Reads one text frame. Never throws, whatever the text.
+ *
+ * The payload and `request_id` are cut out of the text itself, so that they go back as they came: number literals keep
+ * their digits, keys their order and their repetitions.
+ */
+export function decode(text: string): Decoded {
+  const parsed = parseJson(text);
+  if (!parsed.ok) return refuse(parsed.problem);
+  const value = parsed.content;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return refuse(`A frame must be a JSON object, not ${describe(value)}`);
+  }
+
+  const given: Given = value;
+  const plain = !text.includes("\\");
+  const requestId = requestIdOf(text, plain, given.request_id);
+  const unusable = requestId === undefined && given.request_id !== undefined && given.request_id !== null;
+  const frame = unusable
+    ? bad(`'request_id' must be a string or a number, not ${describe(given.request_id)}`)
+    : readFrame(given, text, plain);
+  if (frame.ok) return { ok: true, request: frame.content, requestId };
+  return { ok: false, problem: frame.problem, requestId, topic: nameOf(given.topic) };
+}
+
+type Given = { type?: unknown; topic?: unknown; request_id?: unknown; message?: unknown; messages?: unknown };
+
+function readFrame(given: Given, text: string, plain: boolean): Read<Request> {
+  const { type, message, messages } = given;
+  switch (type) {
+    case undefined:
+    case null:
+      return bad("Missing 'type'");
+    case "publish":
+      if (messages === undefined || messages === null) return readSingle(given, text, plain);
+      if (message === undefined || message === null) return readSeveral(given, text);
+      return bad("'message' and 'messages' exclude each other");
+    case "subscribe":
+    case "unsubscribe":
+    case "ping":
+      return read<Request>(FRAMES[type], given);
+    default:
+      if (typeof type !== "string") return bad(`'type' must be a string, not ${describe(type)}`);
+      return bad(`Unknown message type '${shorten(type)}'`);
+  }
+}
+
+function readSingle(value: unknown, text: string, plain: boolean): Read<Publish> {
+  const single = read(FRAMES.publish, value);
+  if (!single.ok) return single;
+  const { type, topic: name, message, ack: wanted } = single.content;
+  const messages = [{ id: message.id, payload: payloadOf(text, plain) }];
+  return { ok: true, content: { type, topic: name, messages, batch: false, ack: wanted !== false } };
+}
+
+const readHeads = batchReader(messageSchema);
+
+function readSeveral(value: unknown, text: string): Read<Publish> {
+  const several = read(FRAMES.publishBatch, value);
+  if (!several.ok) return several;
+  const { type, topic: name, messages: elements, ack: wanted } = several.content;
+  const heads = readHeads(elements);
+  if (!heads.ok) return heads;
+  const messages = messagesOf(text, heads.content);
+  return { ok: true, content: { type, topic: name, messages, batch: true, ack: wanted !== false } };
+}
+
+function bad(problem: string): { ok: false; problem: string } {
+  return { ok: false, problem };
+}
+
+function refuse(problem: string): Decoded {
+  return { ok: false, problem, requestId: undefined, topic: undefined };
+}
+
+function nameOf(given: unknown): string | undefined {
+  const name = read(topicName, given);
+  return name.ok ? name.content : undefined;
+}
+
+/** The `request_id` as it was written; undefined where there is none, or none that can be one. */
+function requestIdOf(text: string, plain: boolean, id: unknown): RawJson | undefined {
+  if (typeof id === "string" && plain) return `"${id}"`;
+  if (typeof id !== "string" && typeof id !== "number") return undefined;
+  const start = lastMember(text, skipSpace(text, 0), "request_id");
+  return text.slice(start, skipValue(text, start));
+}

@@ -1,0 +1,245 @@
+/** The schema of everything that comes in from outside, and of everything that is answered. */
+import { z } from "zod";
+import { ERRORS, type ErrorCode } from "./codes.ts";
+import { parsePosition } from "./event-stream.ts";
+import { OVERFLOWS, type ServerFrame } from "./frames.ts";
+import { isName, MAX_NAME_BYTES } from "./names.ts";
+import { describe } from "./read.ts";
+
+/** A name that a client chooses; `field` is what its sender calls it, `missing` the problem where there is none. */
+function name(field: string, missing: string) {
+  return z
+    .string({ error: ({ input }) => (input === undefined || input === null ? missing : `${field} must be a string`) })
+    .refine(isName, `${field} must be 1 to ${MAX_NAME_BYTES} UTF-8 bytes without control characters`);
+}
+
+export const topicName = name("'topic'", "Missing 'topic'");
+const clientIdFor = (type: string) => name("'client_id'", `Missing 'client_id' for ${type}`);
+
+// What a subscriber may ask for, in a frame as in a query.
+const integer = (problem: string, min: number, max = Number.MAX_SAFE_INTEGER) => {
+  const inFrame = z.int(problem).min(min, problem).max(max, problem);
+  const digits = z.string().regex(/^\d{1,15}$/, problem);
+  return { inFrame, inQuery: digits.transform(Number).pipe(inFrame) };
+};
+const countOf = (field: string, min: number) => integer(`'${field}' must be an integer of ${min} or more`, min);
+
+const lastN = countOf("last_n", 0);
+const queue = countOf("queue", 1);
+const overflow = z.enum(OVERFLOWS, `'overflow' must be one of ${OVERFLOWS.join(", ")}`);
+
+const since = {
+  inFrame: z.object(
+    { epoch: z.string("'since.epoch' must be a string"), seq: countOf("since.seq", 0).inFrame },
+    "'since' must be an object with epoch and seq",
+  ),
+  inQuery: z
+    .string()
+    .transform((text) => parsePosition(text))
+    .refine((at) => at !== undefined, "'since' must be a position, EPOCH:SEQ, or a SEQ of the present epoch"),
+};
+
+const oneStart = ({ last_n, since: from }: { last_n?: unknown; since?: unknown }) =>
+  last_n === undefined || from === undefined;
+const ONE_START = "'since' and 'last_n' exclude each other";
+
+/** `id`, or `message.id` of what its sender calls `message`. */
+const fieldOf = (message: string, field: string) => (message === "" ? field : `${message}.${field}`);
+const idOf = (message: string) => z.guid(`${fieldOf(message, "id")} must be a valid UUID`);
+const payloadIn = (message: string) =>
+  z.unknown().refine((value) => value !== undefined, `Missing '${fieldOf(message, "payload")}'`);
+
+/** A message with an id of its own, as frames carry it. `called` is what its sender calls it. */
+export function message(called: string, missing = `'${called}' must be an object`) {
+  return z.object(
+    { id: idOf(called), payload: payloadIn(called) },
+    { error: ({ input }) => (input === undefined || input === null ? missing : `'${called}' must be an object`) },
+  );
+}
+
+/** A message that the server gives an id where it has none. */
+export function messageForm(called: string) {
+  return z.object({ id: idOf(called).nullish(), payload: payloadIn(called) }, `'${called}' must be an object`);
+}
+
+/** Messages that stand or fall together, before each of them is read. */
+const batch = z.array(z.unknown(), "'messages' must be an array").min(1, "'messages' must not be empty");
+
+/** A field that may be missing, or null, which is the same. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .optional();
+
+const ack = z.boolean("'ack' must be true or false").nullish();
+
+export const FRAMES = {
+  subscribe: z
+    .object({
+      type: z.literal("subscribe"),
+      topic: topicName,
+      client_id: clientIdFor("subscribe"),
+      last_n: optional(lastN.inFrame),
+      since: optional(since.inFrame),
+      queue: optional(queue.inFrame),
+      overflow: optional(overflow),
+    })
+    .refine(oneStart, ONE_START),
+  unsubscribe: z.object({ type: z.literal("unsubscribe"), topic: topicName, client_id: clientIdFor("unsubscribe") }),
+  // The one frame on the hot path.
+  publish: z.compile(
+    z.object({
+      type: z.literal("publish"),
+      topic: topicName,
+      message: message("message", "Missing 'message' for publish"),
+      ack,
+    }),
+    { strict: true },
+  ),
+  publishBatch: z.object({ type: z.literal("publish"), topic: topicName, messages: batch, ack }),
+  ping: z.object({ type: z.literal("ping") }),
+} as const;
+
+export const notAnObject = ({ input }: { input?: unknown }) => `The body must be a JSON object, not ${describe(input)}`;
+
+export const BODIES = {
+  createTopic: z.object({ name: name("'name'", "Missing 'name'") }, { error: notAnObject }),
+  publish: messageForm(""),
+  publishBatch: z.object({ messages: batch }),
+} as const;
+
+/** How many subscribers one answer lists where its query does not say, and at the most. */
+export const SUBSCRIBERS_PAGE = 1000;
+
+const limit = integer(`'limit' must be an integer from 1 to ${SUBSCRIBERS_PAGE}`, 1, SUBSCRIBERS_PAGE);
+
+export const QUERIES = {
+  events: z
+    .object({
+      last_n: lastN.inQuery.optional(),
+      since: since.inQuery.optional(),
+      client_id: name("'client_id'", "Missing 'client_id'").optional(),
+      queue: queue.inQuery.optional(),
+      overflow: overflow.optional(),
+    })
+    .refine(oneStart, ONE_START),
+  history: z
+    .object({
+      last_n: lastN.inQuery.optional(),
+      since: since.inQuery.optional(),
+      until: countOf("until", 0).inQuery.optional(),
+      epoch: z.string().optional(),
+    })
+    .refine(oneStart, ONE_START)
+    .refine(({ since: from, until }) => until === undefined || from !== undefined, "'until' is for use with 'since'"),
+  topic: z.object({
+    limit: limit.inQuery.optional(),
+    after: name("'after'", "Missing 'after'").optional(),
+  }),
+} as const;
+
+export type EventsQuery = z.infer<typeof QUERIES.events>;
+export type HistoryQuery = z.infer<typeof QUERIES.history>;
+export type TopicQuery = z.infer<typeof QUERIES.topic>;
+
+// What the server sends. Strict: a field that is in no schema is a fault.
+
+const text = z.string().min(1);
+const seq = z.int().min(0);
+const ts = z.iso.datetime();
+const ok = z.literal("ok");
+const requestId = z.union([z.string(), z.number()]).optional();
+const code = z.custom<ErrorCode>((value) => typeof value === "string" && Object.hasOwn(ERRORS, value));
+const range = { first_seq: seq, last_seq: seq };
+const sentMessage = z.strictObject({ id: z.guid(), payload: payloadIn("message") });
+
+const frame = <const T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
+  z.strictObject({ type: z.literal(type), ...shape, ts });
+const answer = <const T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
+  frame(type, { request_id: requestId, ...shape });
+const info = <const M extends string, S extends z.core.$ZodLooseShape>(msg: M, shape: S) =>
+  frame("info", { msg: z.literal(msg), ...shape });
+
+const acked = { topic: text, status: ok };
+const ackedAt = { ...acked, epoch: text, seq };
+
+/** Every frame that a client is sent. */
+export const serverFrame: z.ZodType<ServerFrame> = z.union([
+  frame("event", { topic: text, seq, message: sentMessage }),
+  answer("ack", acked),
+  answer("ack", ackedAt),
+  answer("ack", { ...ackedAt, first_seq: seq, count: z.int().min(1) }),
+  answer("ack", {
+    ...ackedAt,
+    replay: seq,
+    recovered: z.boolean().optional(),
+    missed: z.strictObject(range).optional(),
+  }),
+  answer("error", { topic: z.string().optional(), error: z.strictObject({ code, message: text }) }),
+  answer("pong", {}),
+  frame("error", {
+    topic: text,
+    error: z.strictObject({ code: z.literal("SLOW_CONSUMER"), message: text, dropped: z.int().min(1), ...range }),
+  }),
+  info("topic_deleted", { topic: text, reason: z.literal("shutdown").optional() }),
+  info("subscription_replaced", { topic: text }),
+  info("server_shutdown", { retry_after_ms: z.int().min(0) }),
+  info("ping", {}),
+]);
+
+/** A subscriber, as a topic's detail shows it. */
+const subscriber = z.strictObject({
+  client_id: text,
+  transport: z.enum(["websocket", "sse"]),
+  queued: z.int().min(0),
+  dropped: z.int().min(0),
+  connected_since: ts,
+});
+
+/** Every answer over HTTP that is JSON, by the path's pattern and the method. */
+export const ANSWERS = {
+  "GET /topics": z.strictObject({ topics: z.array(z.strictObject({ name: text, subscribers: z.int().min(0) })) }),
+  "POST /topics": z.strictObject({ status: z.literal("created"), topic: text }),
+  "GET /topics/:name": z.strictObject({
+    topic: text,
+    epoch: text,
+    seq,
+    oldest_seq: seq,
+    history: z.strictObject({ messages: z.int().min(0), bytes: z.int().min(0) }),
+    subscribers_total: z.int().min(0),
+    subscribers: z.array(subscriber).max(SUBSCRIBERS_PAGE),
+  }),
+  "DELETE /topics/:name": z.strictObject({ status: z.literal("deleted"), topic: text }),
+  "GET /topics/:name/messages": z.strictObject({
+    topic: text,
+    epoch: text,
+    oldest_seq: seq,
+    seq,
+    more: z.literal(true).optional(),
+    messages: z.array(z.strictObject({ seq, ts, ...sentMessage.shape })),
+  }),
+  "POST /topics/:name/messages": z.strictObject({
+    status: ok,
+    topic: text,
+    epoch: text,
+    first_seq: seq,
+    seq,
+    ids: z.array(z.guid()),
+  }),
+  "GET /health": z.strictObject({ uptime_sec: z.int().min(0), topics: z.int().min(0), subscribers: z.int().min(0) }),
+  "GET /stats": z.strictObject({
+    topics: z.record(text, z.strictObject({ messages: seq, subscribers: z.int().min(0) })),
+  }),
+  "GET /livez": z.strictObject({ status: ok }),
+  "GET /readyz": z.strictObject({ status: ok }),
+} as const;
+
+/** A problem document (RFC 9457 §3), with our code as an extension member (§3.2). */
+export const problemDocument = z.strictObject({
+  type: z.literal("about:blank"),
+  status: z.int().min(400).max(599),
+  title: text,
+  detail: text,
+  code,
+});

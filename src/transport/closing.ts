@@ -1,0 +1,147 @@
+import type { Progress } from "../kernel/progress.ts";
+import type { Logger } from "../ops/logger.ts";
+import type { NextTurn } from "../ops/next-turn.ts";
+import { factsOf, type ConnectedPeer } from "./connected-peer.ts";
+
+export type ClosingDeps = {
+  log: Logger;
+  nextTurn: NextTurn;
+  /** How long, in milliseconds, a client may take to read what it was sent. */
+  closeGraceMs: number;
+  /** What all of them together may leave unsent, in bytes. */
+  closingBytes: number;
+  /** Undefined where the system does not tell what has arrived. */
+  progress: Progress | undefined;
+};
+
+/** How many connections are closed for good in one turn of the event loop, so that other clients do not wait. */
+const CLOSED_A_TURN = 16;
+
+/** How often the server looks at what the clients have taken that do not say so, in milliseconds. */
+const LOOK_MS = 500;
+
+/** How long a client has to say by itself that it has read everything, in milliseconds. */
+const SAY_SO_MS = 2000;
+
+type Wait = { timer: ReturnType<typeof setTimeout>; bytes: number; since: number };
+
+/**
+ * Peers whose connections are to be closed. Each stays connected until its client has read what it was sent, or its grace is
+ * over.
+ */
+export class Closing {
+  readonly #deps: ClosingDeps;
+  /** The longest waiting first. */
+  readonly #waits = new Map<ConnectedPeer, Wait>();
+  #bytes = 0;
+  readonly #read = new Set<ConnectedPeer>();
+  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #ended = { told: 0, cutOff: 0 };
+
+  constructor(deps: ClosingDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#waits.size;
+  }
+
+  get peers(): Iterable<ConnectedPeer> {
+    return this.#waits.keys();
+  }
+
+  /** How many were closed so far after they had read everything, and how many before that. */
+  get ended(): { readonly told: number; readonly cutOff: number } {
+    return { ...this.#ended };
+  }
+
+  /** Takes a peer that was sent its last. */
+  add(peer: ConnectedPeer): void {
+    const { closeGraceMs, closingBytes, progress } = this.#deps;
+    const timer = setTimeout(() => this.finish(peer, "CLOSE_GRACE_MS is over"), closeGraceMs);
+    const bytes = peer.unsentBytes;
+    this.#waits.set(peer, { timer, bytes, since: performance.now() });
+    this.#bytes += bytes;
+    for (const [longest] of this.#waits) {
+      if (this.#bytes <= closingBytes || longest === peer) break;
+      this.#cut(longest, "too much is unsent of all that are being closed");
+    }
+    if (progress !== undefined) this.#lookTimer ??= setTimeout(this.#lookLater, LOOK_MS);
+  }
+
+  /** To be called when the client has read everything. */
+  received(peer: ConnectedPeer): void {
+    if (!this.#waits.has(peer) || this.#read.has(peer)) return;
+    this.#ended.told++;
+    if (this.#read.size === 0) this.#deps.nextTurn(this.#finishSome);
+    this.#read.add(peer);
+  }
+
+  /** Waits no longer for a client: what it was sent is left to the kernel. */
+  finish(peer: ConnectedPeer, reason: string): void {
+    this.#cutOff(peer, reason);
+    peer.finish();
+  }
+
+  /** Drops the connection that waits longest, so that another has room. Returns false where there is none. */
+  makeRoom(): boolean {
+    const [longest] = this.#waits.keys();
+    if (longest === undefined) return false;
+    this.#cut(longest, "room was needed for a new connection");
+    return true;
+  }
+
+  /** To be called when the connection is closed. Returns whether it was here. */
+  remove(peer: ConnectedPeer): boolean {
+    const wait = this.#waits.get(peer);
+    if (wait === undefined) return false;
+    clearTimeout(wait.timer);
+    this.#bytes -= wait.bytes;
+    this.#waits.delete(peer);
+    if (this.#waits.size === 0) {
+      clearTimeout(this.#lookTimer);
+      this.#lookTimer = undefined;
+    }
+    return true;
+  }
+
+  #cut(peer: ConnectedPeer, reason: string): void {
+    this.#cutOff(peer, reason);
+    peer.cut();
+  }
+
+  #cutOff(peer: ConnectedPeer, reason: string): void {
+    if (!this.remove(peer)) return;
+    this.#ended.cutOff++;
+    this.#deps.log.debug("closed before it had read everything", { ...factsOf(peer), reason });
+  }
+
+  /** Closes those that do not answer a ping, as every client should, once their own systems have everything. */
+  readonly #lookLater = (): void => {
+    this.#lookTimer = this.#waits.size === 0 ? undefined : setTimeout(this.#lookLater, LOOK_MS);
+    this.#deps.nextTurn(() => this.#look());
+  };
+
+  #look(): void {
+    const { progress } = this.#deps;
+    const silent: ConnectedPeer[] = [];
+    for (const [peer, { since }] of this.#waits) {
+      if (performance.now() - since < SAY_SO_MS) break;
+      silent.push(peer);
+    }
+    progress?.begin(silent.filter(({ look }) => look === undefined));
+    for (const peer of silent) {
+      if (peer.unsentBytes === 0 && progress?.arrived(peer) === true) this.received(peer);
+    }
+  }
+
+  readonly #finishSome = (): void => {
+    let left = CLOSED_A_TURN;
+    for (const peer of this.#read) {
+      this.#read.delete(peer);
+      peer.finish();
+      if (--left === 0) break;
+    }
+    if (this.#read.size > 0) this.#deps.nextTurn(this.#finishSome);
+  };
+}

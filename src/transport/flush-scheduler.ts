@@ -1,0 +1,81 @@
+import type { Logger } from "../ops/logger.ts";
+
+/** How long a flush is put off at the most, whatever else the turns of the event loop have to do meanwhile. */
+const MAX_WAIT_MS = 2;
+
+/** About how many subscribers can be sent to in the time that it takes to read sixteen messages. */
+const SUBSCRIBERS_PER_MESSAGE = 16;
+
+/** Messages after which their subscribers do not wait for the end of a turn, however few they are. */
+const ENOUGH_MESSAGES = 32;
+
+/**
+ * Decides when what was published is flushed. The later, the more messages one send to a subscriber carries; the earlier, the
+ * less its client waits while the server still reads.
+ *
+ * - A flush comes at the end of the turn of the event loop, when all that the sockets had to say was read, or `intervalMs`
+ *   later.
+ * - It waits for further turns, while each brings messages, where few messages go to many subscribers: a turn that ends while a
+ *   publisher is still writing sees only the first of them.
+ * - It comes at once where many messages go to few subscribers each. Clients that answer them do so while the server reads on.
+ */
+export class FlushScheduler {
+  readonly #flush: () => void;
+  readonly #intervalMs: number;
+  readonly #log: Logger;
+  #scheduled = false;
+  #wokenAt = 0;
+  /** Since the last flush. */
+  #messages = 0;
+  #messagesLastTurn = 0;
+  #mostSubscribers = 0;
+
+  /** @param intervalMs how long events may wait to be sent together; 0 is until a turn ends */
+  constructor(flush: () => void, intervalMs: number, log: Logger) {
+    this.#flush = flush;
+    this.#intervalMs = intervalMs;
+    this.#log = log;
+  }
+
+  /** Asks for a flush soon: so many messages were published to so many subscribers. */
+  wake(messages: number, subscribers: number): void {
+    this.#messages += messages;
+    if (subscribers > this.#mostSubscribers) this.#mostSubscribers = subscribers;
+    if (this.#intervalMs === 0 && this.#messages >= ENOUGH_MESSAGES && !this.#worthWaiting) this.#flushNow();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    if (this.#intervalMs > 0) {
+      setTimeout(this.#end, this.#intervalMs);
+      return;
+    }
+    this.#wokenAt = performance.now();
+    setImmediate(this.#endTurn);
+  }
+
+  get #worthWaiting(): boolean {
+    return this.#messages * SUBSCRIBERS_PER_MESSAGE < this.#mostSubscribers;
+  }
+
+  readonly #endTurn = (): void => {
+    const more = this.#messages > this.#messagesLastTurn;
+    this.#messagesLastTurn = this.#messages;
+    if (more && this.#worthWaiting && performance.now() - this.#wokenAt < MAX_WAIT_MS) setImmediate(this.#endTurn);
+    else this.#end();
+  };
+
+  readonly #end = (): void => {
+    this.#scheduled = false;
+    this.#flushNow();
+  };
+
+  #flushNow(): void {
+    this.#messages = 0;
+    this.#messagesLastTurn = 0;
+    this.#mostSubscribers = 0;
+    try {
+      this.#flush();
+    } catch (cause) {
+      this.#log.error("cannot flush", { cause });
+    }
+  }
+}

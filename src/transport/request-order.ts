@@ -1,0 +1,109 @@
+/** How many requests of one connection may be under way or wait; beyond that nothing more is read from it. */
+export const MAX_REQUESTS_UNDER_WAY = 64;
+
+/** Where the answer of a request goes. */
+export interface Answerer {
+  answerText(text: string): void;
+}
+
+/** A request. It answers by way of `to`, and is settled when it returns, or when the promise that it returns is. */
+export type Work = (to: Answerer) => void | Promise<void>;
+
+/** A request under way, and the answers that it holds back while those before it are not settled. */
+class Slot implements Answerer {
+  settled = false;
+  #heldBack: string[] | undefined = [];
+  readonly #to: Answerer;
+
+  constructor(to: Answerer) {
+    this.#to = to;
+  }
+
+  answerText(text: string): void {
+    if (this.#heldBack === undefined) this.#to.answerText(text);
+    else this.#heldBack.push(text);
+  }
+
+  /** Sends what was held back, and holds back nothing more. */
+  release(): void {
+    const texts = this.#heldBack ?? [];
+    this.#heldBack = undefined;
+    for (const text of texts) this.#to.answerText(text);
+  }
+}
+
+/**
+ * Keeps the answers of one connection in the order of its requests, whatever time an engine takes for each.
+ *
+ * Publishes may be under way together. Anything else waits until what came before it is settled, and what comes after it
+ * waits for it.
+ */
+export class RequestOrder {
+  readonly #to: Answerer;
+  readonly #settled: () => void;
+  readonly #slots: Slot[] = [];
+  readonly #waiting: { work: Work; isPublish: boolean }[] = [];
+  /** Whether what is under way are publishes only. */
+  #publishing = false;
+  #starting = false;
+
+  /** @param settled called when a request is settled that took its time */
+  constructor(to: Answerer, settled: () => void) {
+    this.#to = to;
+    this.#settled = settled;
+  }
+
+  /** How many requests are under way or wait. */
+  get size(): number {
+    return this.#slots.length + this.#waiting.length;
+  }
+
+  /** Takes note of a request that is under way already, and that nothing was under way before. It must not reject. */
+  track(pending: Promise<void>, isPublish: boolean): void {
+    this.#publishing = isPublish;
+    this.#await(this.#takeSlot(), pending);
+  }
+
+  /** @param work must not throw, nor reject */
+  add(work: Work, isPublish: boolean): void {
+    this.#waiting.push({ work, isPublish });
+    this.#startSome();
+  }
+
+  #startSome(): void {
+    if (this.#starting) return;
+    this.#starting = true;
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (this.#slots.length > 0 && !(next.isPublish && this.#publishing)) break;
+      this.#waiting.shift();
+      this.#publishing = next.isPublish;
+      const slot = this.#takeSlot();
+      const pending = next.work(slot);
+      if (pending instanceof Promise) this.#await(slot, pending);
+      else this.#settle(slot);
+    }
+    this.#starting = false;
+  }
+
+  #takeSlot(): Slot {
+    const slot = new Slot(this.#to);
+    if (this.#slots.push(slot) === 1) slot.release();
+    return slot;
+  }
+
+  #await(slot: Slot, pending: Promise<void>): void {
+    void pending.then(() => {
+      this.#settle(slot);
+      this.#startSome();
+      this.#settled();
+    });
+  }
+
+  #settle(slot: Slot): void {
+    slot.settled = true;
+    while (this.#slots[0]?.settled === true) {
+      this.#slots.shift();
+      this.#slots[0]?.release();
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { ServerWebSocket } from "bun";
+
+type Sender = Pick<ServerWebSocket<unknown>, "sendText">;
+
+/** What of Bun's socket a peer needs. */
+export type Socket = Sender & { readonly data: { port?: number | undefined } } & {
+  cork<T>(write: (socket: Sender) => T): T;
+} & Pick<
+    ServerWebSocket<unknown>,
+    | "getBufferedAmount"
+    | "ping"
+    | "subscribe"
+    | "unsubscribe"
+    | "pause"
+    | "resume"
+    | "readyState"
+    | "remoteAddress"
+    | "terminate"
+    | "close"
+  >;

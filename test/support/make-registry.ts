@@ -1,0 +1,92 @@
+import type { Broker } from "../../src/broker/broker.ts";
+import type { Look } from "../../src/kernel/progress.ts";
+import { AnswerBudget } from "../../src/ops/answer-budget.ts";
+import { Clock } from "../../src/ops/clock.ts";
+import type { Logger } from "../../src/ops/logger.ts";
+import type { Metrics } from "../../src/ops/metrics.ts";
+import { nextTurn } from "../../src/ops/next-turn.ts";
+import { Throttle } from "../../src/ops/throttle.ts";
+import type { Close } from "../../src/protocol/codes.ts";
+import { Closing, type ClosingDeps } from "../../src/transport/closing.ts";
+import type { ConnectedPeer } from "../../src/transport/connected-peer.ts";
+import { PeerRegistry, type PeerRegistryDeps } from "../../src/transport/peer-registry.ts";
+import { Shutdown } from "../../src/transport/shutdown.ts";
+import type { Socket } from "../../src/transport/socket.ts";
+import { WebSocketPeer, type WebSocketPeerDeps } from "../../src/transport/websocket-peer.ts";
+import { FakePeer } from "./fake-peer.ts";
+
+/** Longer than any test. */
+const LONG_MS = 3_600_000;
+
+export type RegistryOptions = Partial<ClosingDeps & PeerRegistryDeps & WebSocketPeerDeps>;
+
+type Needed = { broker: Broker; metrics: Metrics; log: Logger };
+
+/** The peers of a server that a test is not about, save for what it gives. */
+export function makeRegistry(own: Needed & RegistryOptions) {
+  const { broker, log } = own;
+  const shared = { nextTurn: nextTurn(log), throttle: new Throttle(log), clock: new Clock(), ...own };
+  const closing = new Closing({ closeGraceMs: LONG_MS, closingBytes: 1e6, progress: undefined, ...shared });
+  const registry = new PeerRegistry({ maxConnections: 100, closing, ...shared });
+  const shutdown = new Shutdown(broker, registry, closing);
+  const deps: WebSocketPeerDeps = { registry, budget: new AnswerBudget(1e6), sendBufferBytes: 262_144, ...shared };
+  return {
+    registry,
+    closing,
+    shutdown,
+    deps,
+    /** A client that has connected. */
+    connect: () => new FakeConnectedPeer(registry, broker),
+    /** A WebSocket that has connected. */
+    connectSocket: (socket: Socket) => {
+      const peer = new WebSocketPeer(socket, deps, (self) => broker.connect(self));
+      registry.add(peer);
+      return peer;
+    },
+  };
+}
+
+/** A client who has read what it was sent as soon as its peer is not blocked. */
+export class FakeConnectedPeer extends FakePeer implements ConnectedPeer {
+  unanswered = 0;
+  look: Look | undefined;
+  readonly remote = { address: "127.0.0.1", port: 1 };
+  unsentBytes = 0;
+  /** How its connection has come to its end. */
+  end: "finished" | "cut off" | undefined;
+  readonly session;
+  readonly #registry: PeerRegistry;
+
+  constructor(registry: PeerRegistry, broker: Broker) {
+    super();
+    this.#registry = registry;
+    this.session = broker.connect(this);
+    registry.add(this);
+  }
+
+  get sentAll(): boolean {
+    return !this.blocked;
+  }
+
+  listen(): void {}
+  ping(): void {}
+
+  override close(close: Close): void {
+    super.close(close);
+    this.#registry.closing(this, close);
+    if (!this.blocked) this.#registry.received(this);
+  }
+
+  finish(): void {
+    this.#end("finished");
+  }
+
+  cut(): void {
+    this.#end("cut off");
+  }
+
+  #end(end: "finished" | "cut off"): void {
+    this.end ??= end;
+    this.#registry.gone(this, end);
+  }
+}

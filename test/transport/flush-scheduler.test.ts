@@ -1,0 +1,118 @@
+import { expect, test } from "bun:test";
+import { Logger } from "../../src/ops/logger.ts";
+import { FlushScheduler } from "../../src/transport/flush-scheduler.ts";
+
+const log = new Logger("error", "text", (line) => {
+  throw new Error(line);
+});
+
+/** A scheduler whose flushes are counted. */
+function setUp(intervalMs = 0) {
+  const stage = { flushes: 0 };
+  const scheduler = new FlushScheduler(() => void stage.flushes++, intervalMs, log);
+  return { stage, scheduler };
+}
+
+/** Waits until what was scheduled for the end of this turn has run. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** How many turns pass until a flush where each of them brings what `bring` does. */
+async function turnsUntilFlush(bring: (scheduler: FlushScheduler, turn: number) => void): Promise<number> {
+  const { stage, scheduler } = setUp();
+  let turns = 0;
+  do {
+    bring(scheduler, turns++);
+    await turn();
+  } while (stage.flushes === 0);
+  return turns;
+}
+
+/** The most of many tries: on a machine that stalls for two milliseconds just then it is right not to wait. */
+async function mostTurnsUntilFlush(bring: (scheduler: FlushScheduler, turn: number) => void): Promise<number> {
+  let most = 0;
+  for (let i = 0; i < 20; i++) most = Math.max(most, await turnsUntilFlush(bring));
+  return most;
+}
+
+test("FlushScheduler flushes once at the end of the turn, however often it was woken", async () => {
+  const { stage, scheduler } = setUp();
+  for (let i = 0; i < 3; i++) scheduler.wake(1, 1);
+  expect(stage.flushes).toBe(0);
+  await turn();
+  expect(stage.flushes).toBe(1);
+  await turn();
+  expect(stage.flushes).toBe(1);
+});
+
+test.each([
+  [16, 1],
+  [17, 2],
+  [32, 2],
+  [33, 3],
+])(
+  "FlushScheduler waits while a topic of %d has more than sixteen subscribers for each message",
+  async (size, turns) => {
+    expect(await mostTurnsUntilFlush((scheduler) => scheduler.wake(1, size))).toBe(turns);
+  },
+);
+
+test("FlushScheduler goes by the topic with the most subscribers", async () => {
+  expect(await mostTurnsUntilFlush((scheduler, at) => scheduler.wake(1, at === 0 ? 33 : 1))).toBe(3);
+  expect(await mostTurnsUntilFlush((scheduler, at) => scheduler.wake(1, at === 1 ? 33 : 17))).toBe(3);
+});
+
+test("FlushScheduler waits only while every turn brings a message, whatever else is asked for", async () => {
+  expect(await mostTurnsUntilFlush((scheduler, at) => scheduler.wake(at === 0 ? 1 : 0, 1000))).toBe(2);
+  expect(await mostTurnsUntilFlush((scheduler) => scheduler.wake(0, 0))).toBe(1);
+});
+
+test("FlushScheduler counts anew after each flush", async () => {
+  const { stage, scheduler } = setUp();
+  scheduler.wake(1, 1000);
+  while (stage.flushes === 0) await turn();
+  scheduler.wake(1, 1);
+  await turn();
+  expect(stage.flushes).toBe(2);
+});
+
+test("FlushScheduler waits no longer than two milliseconds, however slow the turns are", async () => {
+  const { stage, scheduler } = setUp();
+  scheduler.wake(1, 1_000_000);
+  await turn();
+  scheduler.wake(1, 1_000_000);
+  const end = performance.now() + 2;
+  while (performance.now() < end);
+  await turn();
+  expect(stage.flushes).toBe(1);
+});
+
+test("FlushScheduler flushes in the middle of a turn after 32 messages, and again at its end", async () => {
+  const { stage, scheduler } = setUp();
+  for (let i = 0; i < 31; i++) scheduler.wake(1, 1);
+  expect(stage.flushes).toBe(0);
+  scheduler.wake(1, 1);
+  expect(stage.flushes).toBe(1);
+  scheduler.wake(1, 1);
+  expect(stage.flushes).toBe(1);
+  await turn();
+  expect(stage.flushes).toBe(2);
+  await turn();
+  expect(stage.flushes).toBe(2);
+});
+
+test("FlushScheduler flushes that early only where there is a message for each sixteen subscribers", () => {
+  const { stage, scheduler } = setUp();
+  scheduler.wake(32, 528);
+  expect(stage.flushes).toBe(0);
+  scheduler.wake(1, 1);
+  expect(stage.flushes).toBe(1);
+});
+
+test("FlushScheduler with an interval flushes when it is over, however much is published", async () => {
+  const flushed = Promise.withResolvers<void>();
+  const scheduler = new FlushScheduler(() => flushed.resolve(), 1, log);
+  scheduler.wake(1000, 1);
+  const first = await Promise.race([flushed.promise.then(() => "flushed"), Promise.resolve("not yet")]);
+  expect(first).toBe("not yet");
+  await flushed.promise;
+});
