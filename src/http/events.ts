@@ -59,7 +59,10 @@ async function open(
   const topic = topicOf(request);
   // Of a topic that its first use creates there is no present epoch yet, and no position of it is known.
   const present = broker.epochOf(topic) ?? "";
+  const { signal } = request;
   await engine.openTopic(topic);
+  // Nobody reads what is answered to one who has hung up meanwhile.
+  if (signal.aborted) return new Response(null, { status: 204 });
   // Who comes back asks for what it missed, not once more for what it first asked for.
   if (since === undefined) return events.open(request, server, topic, client_id, { last_n, queue, overflow });
   const position = { seq: since.seq, epoch: since.epoch ?? present };
