@@ -8,25 +8,11 @@
 export class Receipts {
   /** Whether nothing more may be sent until the client has answered. */
   behind = false;
-  readonly #window: number;
-  #sent = 0;
   #waiting = false;
   #answers = false;
 
-  /** @param window how much is sent between two receipts, in UTF-16 code units */
-  constructor(window: number) {
-    this.#window = window;
-  }
-
-  /** Takes note of what was sent. Returns whether a receipt is due. */
-  count(length: number): boolean {
-    this.#sent += length;
-    return this.#sent >= this.#window;
-  }
-
   /** To be called when a receipt is due. Returns whether to ask for it. */
   due(): boolean {
-    this.#sent = 0;
     if (this.#waiting) {
       this.behind = this.#answers;
       return false;

@@ -43,6 +43,8 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
   // What a flush asks of every peer comes first, so that it lies close together.
   blocked = false;
   readonly #socket: Socket;
+  /** What was sent since the last receipt was due, in UTF-16 code units. */
+  #sinceReceipt = 0;
   /** Made with the first event: of a hundred thousand idle clients each field counts. */
   #receipts: Receipts | undefined;
   readonly transport = "websocket";
@@ -108,17 +110,13 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
   }
 
   #count(length: number): void {
-    const receipts = (this.#receipts ??= this.#firstReceipts());
-    if (!receipts.count(length)) return;
-    if (receipts.due()) this.#socket.ping(PASSED);
-    else if (receipts.behind) this.blocked = true;
-  }
-
-  /** Asks for a receipt at once, so that it is known early whether the client answers at all. */
-  #firstReceipts(): Receipts {
-    const receipts = new Receipts(this.#deps.sendBufferBytes);
-    if (receipts.due()) this.#socket.ping(PASSED);
-    return receipts;
+    this.#sinceReceipt += length;
+    if (this.#receipts !== undefined && this.#sinceReceipt < this.#deps.sendBufferBytes) return;
+    this.#sinceReceipt = 0;
+    // The first is asked for at once, so that it is known early whether the client answers at all.
+    this.#receipts ??= new Receipts();
+    if (this.#receipts.due()) this.#socket.ping(PASSED);
+    else if (this.#receipts.behind) this.blocked = true;
   }
 
   notice(notice: Notice): void {
