@@ -28,7 +28,8 @@ export class Cursor {
   #sent: number;
   #replayEnd = 0;
   #droppedTo = 0;
-  #pinnedFrom = Number.POSITIVE_INFINITY;
+  /** 0 while nothing is pinned. */
+  #pinnedFrom = 0;
   #dropped = 0;
 
   /** @param sent the `seq` that its first event comes after */
@@ -80,9 +81,7 @@ export class Cursor {
 
   /** The `seq` up to which events can be sent no more; `sent` where the very next one can. */
   goneUntil({ oldest }: LogBounds): number {
-    if (this.#sent < this.#replayEnd && this.#pinnedFrom <= this.#replayEnd) {
-      return Math.max(this.#sent, this.#pinnedFrom - 1);
-    }
+    if (this.#pinnedFrom > 0 && this.#sent < this.#replayEnd) return Math.max(this.#sent, this.#pinnedFrom - 1);
     const gone = Math.max(this.#sent, oldest - 1);
     return gone >= this.#replayEnd ? Math.max(gone, this.#droppedTo) : gone;
   }
@@ -104,7 +103,7 @@ export class Cursor {
   }
 
   unpin(): void {
-    this.#pinnedFrom = Number.POSITIVE_INFINITY;
+    this.#pinnedFrom = 0;
   }
 
   /**

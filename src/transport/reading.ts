@@ -9,12 +9,14 @@ export const MAX_UNREAD_ANSWERS = 4 * 1024 * 1024;
 
 type PauseReason = "unread answers" | "requests under way";
 
+const NO_REASON: readonly PauseReason[] = [];
+
 /** Whether anything is read from one client: not while it leaves too many answers unread, or too much of it is under way. */
 export class Reading {
   readonly #socket: Pick<Socket, "pause" | "resume">;
   readonly #budget: AnswerBudget;
   #unread = 0;
-  #pausedFor: readonly PauseReason[] = [];
+  #pausedFor = NO_REASON;
 
   /** @param budget what all clients together may leave unread of their answers */
   constructor(socket: Pick<Socket, "pause" | "resume">, budget: AnswerBudget) {
