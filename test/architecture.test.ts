@@ -153,10 +153,23 @@ describe("the source", () => {
   });
 });
 
+/** What of the broker others may know: what it is asked, what it answers, and its ports. */
+const BROKER_FACE = ["broker", "endings", "ports", "recovery", "session", "stats"].map((file) => `broker/${file}.ts`);
+
+/** Imports that reach past the broker's face, as `file:line says what`. */
+function reachesIntoBroker(path: string, text: string): string[] {
+  if (["broker/", "server.ts"].includes(partOf(path))) return [];
+  return importsOf(path, text)
+    .filter(({ target }) => partOf(target) === "broker/" && !BROKER_FACE.includes(target))
+    .map(({ target, line }) => `src/${path}:${line} reaches into ${target}`);
+}
+
 /** Variables at the top level of a file, which all that is made of it would share. */
 function moduleState(path: string, text: string): string[] {
   const code = codeOf(text);
-  return [...code.matchAll(/^(?:export )?let\b|^(?:export )?var\b/gm)].map((match) => {
+  const state =
+    /^(?:export )?(?:let|var)\b|^(?:export )?const \w+(?:: (?![Rr]eadonly)[^=]+)? = (?:new (?:Map|Set|WeakMap|WeakSet)\b|\[\];)/gm;
+  return [...code.matchAll(state)].map((match) => {
     return `src/${path}:${lineAt(code, match.index)} keeps state in a module`;
   });
 }
@@ -168,6 +181,10 @@ describe("each file of the source", () => {
   test(`has at most ${MOST_LINES} lines`, () => {
     const long = [...sources].filter(([, text]) => text.trimEnd().split("\n").length > MOST_LINES);
     expect(long.map(([path]) => path)).toEqual([]);
+  });
+
+  test("asks the broker, and does not reach into it", () => {
+    expect([...sources].flatMap(([path, text]) => reachesIntoBroker(path, text))).toEqual([]);
   });
 
   test("keeps no state in the module", () => {
@@ -183,6 +200,12 @@ describe("each file of the source", () => {
 });
 
 describe("these rules", () => {
+  test("find what reaches into the broker", () => {
+    const text = `import { Broker } from "../broker/broker.ts";\nimport type { TopicLog } from "../broker/log.ts";`;
+    expect(reachesIntoBroker("http/x.ts", text)).toEqual(["src/http/x.ts:2 reaches into broker/log.ts"]);
+    expect(reachesIntoBroker("broker/x.ts", `import { TopicLog } from "./log.ts";`)).toEqual([]);
+  });
+
   test("find state in a module, and none in a function", () => {
     const text = "const a = 1;\nlet b = 2;\nexport let c = 3;\nfunction d() {\n  let e = 4;\n}";
     expect(moduleState("ops/x.ts", text)).toEqual([

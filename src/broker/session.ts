@@ -1,4 +1,4 @@
-import { BATCH_BYTES, type Batch, type Peer } from "./ports.ts";
+import { BATCH_BYTES, type Batch, type Peer, type Subscriber } from "./ports.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
@@ -16,6 +16,11 @@ export class Session implements Batch {
   constructor(peer: Peer, tooSlow: (subscription: Subscription<Session>) => void) {
     this.peer = peer;
     this.#tooSlow = tooSlow;
+  }
+
+  /** The subscription that names its client in the log. */
+  get first(): Subscriber | undefined {
+    return this.subscriptions[0];
   }
 
   add(subscription: Subscription<Session>): void {

@@ -18,7 +18,6 @@ export interface ConnectedPeer extends Peer, HeartbeatPeer {
 
 /** Who a client is, for the log. */
 export function factsOf({ transport, address, session }: ConnectedPeer): Fields {
-  const [subscription] = session.subscriptions;
-  const own = subscription && { topic: subscription.topicName, client_id: subscription.clientId };
-  return { transport, address, ...own };
+  const { first } = session;
+  return { transport, address, ...(first && { topic: first.topicName, client_id: first.clientId }) };
 }
