@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { z } from "zod";
+import { devDependencies, scripts } from "../../package.json";
 import { readConfig, settings } from "../../src/config.ts";
 import { caddyEnv, caddyfile, nginxConf, opsFile, skipWithout, tempFolder } from "../support/proxies.ts";
 import { startTestServer } from "../support/server.ts";
@@ -185,5 +186,44 @@ describe("kubernetes.yaml", async () => {
   test("sets settings that the server takes, and gives a shutdown its time", () => {
     expectSettings(Object.fromEntries(server.env.map(({ name, value }) => [name, value])));
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(SHUTDOWN_SECONDS);
+  });
+});
+
+describe("release.yml", async () => {
+  const text = await Bun.file(join(import.meta.dir, "../../.github/workflows/release.yml")).text();
+  const built = z.object({
+    needs: z.tuple([z.literal("test")]),
+    strategy: z.object({ matrix: z.object({ include: z.array(z.record(z.string(), z.string())) }) }),
+    steps: z.array(z.object({ run: z.string().default("") })),
+  });
+  const workflowSchema = z.object({
+    on: z.object({ push: z.object({ tags: z.tuple([z.literal("v*")]) }) }),
+    jobs: z.object({
+      test: z.object({ uses: z.literal("./.github/workflows/ci.yml") }),
+      executables: built,
+      image: built,
+      release: z.object({ needs: z.tuple([z.literal("executables"), z.literal("image")]) }),
+    }),
+  });
+  const { executables, image } = workflowSchema.parse(Bun.YAML.parse(text)).jobs;
+
+  test("builds for every system and architecture", () => {
+    const targets: Bun.Build.CompileTarget[] = [
+      "bun-linux-x64",
+      "bun-linux-arm64",
+      "bun-linux-x64-musl",
+      "bun-linux-arm64-musl",
+      "bun-darwin-x64",
+      "bun-darwin-arm64",
+      "bun-windows-x64",
+    ];
+    expect(executables.strategy.matrix.include.map(({ target }) => target ?? "")).toEqual(targets);
+    expect(image.strategy.matrix.include.map(({ arch }) => arch)).toEqual(["amd64", "arm64"]);
+  });
+
+  test("builds with the package's own command, which takes a further flag at its end", () => {
+    const commands = executables.steps.map(({ run }) => run);
+    expect(commands).toContain(`npx -y bun@${devDependencies["@types/bun"]} run build --target=\${{ matrix.target }}`);
+    expect(scripts.build).toMatch(/&& bun build --compile [^&|;]+ --outfile dist\/pubsub$/);
   });
 });
