@@ -1,12 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-
-const ROOT = join(import.meta.dir, "..");
-
-const documents = [...new Bun.Glob("**/*.md").scanSync({ cwd: ROOT, dot: true })].filter((path) => {
-  return !path.includes("node_modules/");
-});
+import { pages, ROOT } from "./support/pages.ts";
 
 /** What a heading is called in a link to it. */
 const anchorOf = (heading: string) =>
@@ -17,8 +12,8 @@ const anchorOf = (heading: string) =>
 
 const textOf = (path: string) => readFileSync(path, "utf8").replace(/```[^]*?```/g, "");
 
-test.each(documents)("every relative link of %s leads somewhere", (document) => {
-  const path = join(ROOT, document);
+test.each(pages)("every relative link of %s leads somewhere", (page) => {
+  const path = join(ROOT, page);
   const broken: string[] = [];
   for (const [, target = ""] of textOf(path).matchAll(/\]\(([^)\s]+)\)/g)) {
     if (/^[a-z]+:/.test(target)) continue;

@@ -1,9 +1,22 @@
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { settings } from "../../src/config.ts";
-import { startBinary } from "../support/binary.ts";
+import { binary, startBinary, type Started } from "../support/binary.ts";
+import { Browser, skipBrowser } from "../support/browser.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { until } from "../support/stats.ts";
+import { readmeBlock } from "../support/pages.ts";
+import { tempFolder } from "../support/proxies.ts";
+import { publish } from "../support/publish.ts";
+import { python, skipPython } from "../support/python.ts";
+import { createTopic, health } from "../support/server.ts";
+import { Shell } from "../support/shell.ts";
 
 const readme = await Bun.file(join(import.meta.dir, "../../README.md")).text();
+
+test("README is read in ten minutes: it has no more than 150 lines", () => {
+  expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(150);
+});
 
 test("README lists every setting as the configuration declares it", () => {
   const cells = settings.map(({ variable, default: fallback, help }) => [`\`${variable}\``, fallback, help]);
@@ -16,67 +29,86 @@ test("README lists every setting as the configuration declares it", () => {
   expect(between).toBe(table.join("\n"));
 });
 
-/** The commands of a section's `sh` blocks, one string a block, with whether it is marked as the subscriber. */
-function commands(section: string): { command: string; subscriber: boolean }[] {
-  const text = readme.split(`\n## ${section}\n`)[1]?.split("\n## ")[0] ?? "";
-  return [...text.matchAll(/(<!-- subscriber -->\s+)?```sh\n([^]*?)```/g)].map(([, mark, command = ""]) => ({
-    command,
-    subscriber: mark !== undefined,
-  }));
+/** A server with the topic that the README's programs subscribe to, and two messages in it. */
+async function startWithNews(env: Record<string, string> = {}): Promise<Started> {
+  const server = await startBinary(env);
+  await createTopic(server, "news");
+  await publish(server, "news", ["hello", "again"]);
+  return server;
 }
 
-test("README's walk-through does what it says, pasted as it is", async () => {
-  await using server = await startBinary();
-  const shell = (command: string) =>
-    Bun.spawn(["bash", "-c", command.replaceAll("localhost:8000", `127.0.0.1:${server.port}`)], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-  let heard = "";
-  let printed = "";
-  const hearing: Promise<unknown>[] = [];
-  for (const { command, subscriber: isSubscriber } of commands("Walk-through")) {
-    if (!isSubscriber) {
-      printed += await new Response(shell(command).stdout).text();
-      continue;
-    }
-    const { stdout, exited } = shell(command);
-    const acked = Promise.withResolvers<void>();
-    const listen = async () => {
-      const decoder = new TextDecoder();
-      let own = "";
-      for await (const chunk of stdout) {
-        const text = decoder.decode(chunk, { stream: true });
-        own += text;
-        heard += text;
-        if (own.includes('"ack"')) acked.resolve();
-      }
-    };
-    hearing.push(listen(), exited);
-    await acked.promise;
+async function untilSubscribed(server: { url: string }): Promise<void> {
+  await until(async () => (await health(server)).subscribers === 1);
+}
+
+const node = Bun.which("node");
+
+/** Node has WebSocket since 22, and with this flag since 20. */
+const runtimes = [
+  { runtime: "Bun", command: [process.execPath], skip: false },
+  { runtime: "Node", command: [node ?? "node", "--experimental-websocket"], skip: node === null },
+];
+
+describe.concurrent("README's program", () => {
+  beforeAll(() => void binary(), 60_000);
+  const browser = new Browser();
+  afterAll(() => browser.close(), 30_000);
+
+  for (const { runtime, command, skip } of runtimes) {
+    test.skipIf(skip)(
+      `in JavaScript misses nothing across lost connections, with ${runtime}`,
+      async () => {
+        await using server = await startWithNews();
+        using proxy = new CuttingProxy(server);
+        using folder = tempFolder();
+        const path = join(folder.path, "subscribe.mjs");
+        await Bun.write(path, readmeBlock("js", proxy));
+        await using program = new Shell([...command, path]);
+        await untilSubscribed(server);
+        await publish(server, "news", ["a"]);
+        await program.until("3 a\n");
+        for (const [lost, last] of [
+          [["b", "c"], "5 c\n"],
+          [["d"], "6 d\n"],
+        ] as const) {
+          proxy.cut();
+          await publish(server, "news", lost);
+          await program.until(last);
+        }
+        expect(program.printed).toBe("3 a\n4 b\n5 c\n6 d\n");
+      },
+      60_000,
+    );
   }
-  await Promise.all(hearing);
 
-  expect(printed).toContain('{"status":"created","topic":"sensor-data"}');
-  expect(printed).toContain('{"type":"ack","request_id":"pub1","topic":"sensor-data","status":"ok"');
-  expect(printed).toContain('{"topics":[{"name":"sensor-data","subscribers":1}]}');
-  expect(printed).toContain('{"topics":{"sensor-data":{"messages":1,"subscribers":1}}}');
-  expect(printed).toMatch(/\{"uptime_sec":\d+,"topics":1,"subscribers":1\}/);
-  expect(printed).toContain('{"status":"deleted","topic":"sensor-data"}');
-  expect(heard).toContain('"request_id":"sub1"');
-  expect(heard).toContain('"message":{"id":"550e8400-e29b-41d4-a716-446655440000","payload":{"temp": 22.50}}}');
-  expect(heard).toContain('"msg":"topic_deleted"');
+  test.skipIf(skipPython)(
+    "in Python prints the newest messages and those that follow",
+    async () => {
+      await using server = await startWithNews();
+      const program = [python ?? "python3", "-u", "-c", readmeBlock("python", server)];
+      await using subscriber = new Shell(program);
+      await subscriber.until("2 again\n");
+      await publish(server, "news", ["live"]);
+      await subscriber.until("3 live\n");
+      expect(subscriber.printed).toBe("1 hello\n2 again\n3 live\n");
+    },
+    60_000,
+  );
 
-  expect(printed).toContain('"first_seq":2,"seq":3,"ids":["');
-  expect(printed).toContain('"payload":1.10}');
-  expect(heard).toContain("event: subscribed\n");
-  expect(heard).toContain('"payload":"live"}}');
-  expect(heard).toContain('event: info\ndata: {"type":"info","msg":"topic_deleted","topic":"news"');
-
-  expect(printed).toContain("event: slow_consumer\n");
-  const dropped = Number(/"queued":30,"dropped":(\d+)/.exec(printed)?.[1]);
-  const told = new RegExp(`"dropped":${dropped},"first_seq":(\\d+),"last_seq":60\\}`).exec(printed);
-  const fetched = [...printed.matchAll(/^"seq":(\d+),"ts"/gm)].map(([, seq]) => Number(seq));
-  expect(fetched).toEqual(Array.from({ length: dropped }, (_, index) => Number(told?.[1]) + index));
+  test.skipIf(skipBrowser)(
+    "in a page that was opened from a file shows the newest messages and those that follow",
+    async () => {
+      await using server = await startWithNews({ ALLOWED_ORIGINS: "*" });
+      using folder = tempFolder();
+      const path = join(folder.path, "page.html");
+      await Bun.write(path, readmeBlock("html", server));
+      using page = await browser.open(Bun.pathToFileURL(path).href);
+      await untilSubscribed(server);
+      await publish(server, "news", ["live"]);
+      const shown = () => page.evaluate("document.body.innerText.trim()");
+      await until(async () => String(await shown()).endsWith("live"));
+      expect(await shown()).toBe("hello\nagain\nlive");
+    },
+    60_000,
+  );
 });
