@@ -3,7 +3,7 @@ import { settings, UsageError, type Setting } from "./config.ts";
 
 export type CommandLine = { command: string; help: boolean; version: boolean; flags: Record<string, string> };
 
-/** Splits the command line into the command and its flags, whose values `readConfig` checks. */
+/** Splits the command line into the command and its flags. `readConfig` checks their values. */
 export function readCommandLine(args: readonly string[]): CommandLine {
   const known = new Map(settings.map((setting) => [setting.flag, setting]));
   const options: NonNullable<ParseArgsConfig["options"]> = {
@@ -35,7 +35,7 @@ function isUnknown(arg: string, known: ReadonlyMap<string, Setting>): boolean {
 
 const OTHER_FLAGS = ["--help", "-h", "--version", "-v"];
 
-/** Names the flag that was probably meant. */
+/** The problem with an unknown flag, with the flag that was probably meant. */
 function unknownFlag(given: string): string {
   const flags = [...settings.map(({ flag }) => flag), "--help", "--version"];
   const nearest = flags
@@ -45,7 +45,7 @@ function unknownFlag(given: string): string {
   return `There is no flag ${given}${hint}`;
 }
 
-/** How many letters have to be put in, taken out or changed to make `b` of `a`. */
+/** How many letters must be inserted, removed or changed to turn `a` into `b`. */
 function editsBetween(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (const [i, letter] of [...a].entries()) {

@@ -27,7 +27,7 @@ function choice<const T extends readonly [string, ...string[]]>(values: T, fallb
     .meta({ help: `${help}: ${values.join(", ")}`, default: fallback });
 }
 
-/** `scheme://host[:port]`, of a page or of an app that has a scheme of its own, such as `capacitor://localhost`. */
+/** `scheme://host[:port]` of a page, or of an app that has its own scheme, such as `capacitor://localhost`. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/i;
 
 function partsOf(text: string): string[] {
@@ -41,7 +41,7 @@ const topicNames = z.array(
   }),
 );
 
-/** The lines of a file; a problem where it cannot be read. */
+/** The lines of a file that are not empty; a problem if it cannot be read. */
 function linesOf(path: string, context: z.RefinementCtx): string[] {
   try {
     const lines = readFileSync(path, "utf8").split(/\r?\n/);
@@ -54,19 +54,19 @@ function linesOf(path: string, context: z.RefinementCtx): string[] {
 
 const MEBIBYTE = 1024 * 1024;
 
-/** What this process may have: the container's memory, or the machine's. */
+/** The memory that this process may use, in bytes: the container's, or the machine's. */
 const memoryBytes = process.constrainedMemory();
 
-/** A quarter of the memory there is, within bounds that suit any machine. */
+/** The default for history: a quarter of the memory, within bounds that suit any machine. */
 const historyBytes = Math.min(256 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memoryBytes / 4)));
 
-/** The same for all answers that wait to be read. */
+/** The default for all answers that wait to be read: a sixteenth, within such bounds. */
 const answerBytes = Math.min(64 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memoryBytes / 16)));
 
 /**
  * Every setting, once: its name, default, bounds and help. Flags, environment, `--help` and the README's table follow.
  *
- * A value comes as text; a problem reads on from the name of the setting.
+ * A value comes as text. The text of a problem continues after the name of its setting.
  */
 const SETTINGS = {
   host: z.string().min(1, "must be an address").prefault("0.0.0.0").meta({
@@ -174,13 +174,13 @@ const schema = z.object(SETTINGS).superRefine(({ topics = [], topicsFile = [], m
 /** Every setting, read and checked. Times are in milliseconds, sizes in bytes. */
 export type Config = z.infer<typeof schema>;
 
-/** A setting as users meet it. */
+/** A setting as users see it. */
 export type Setting = {
   key: string;
   variable: string;
   flag: string;
   default: string;
-  /** What is allowed, where it is a number. */
+  /** The allowed range, if it is a number. */
   range: string | undefined;
   help: string;
   bare: boolean;
@@ -201,13 +201,13 @@ export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([key, 
   return { key, variable, flag, default: fallback, range, help, bare: bare ?? false };
 });
 
-/** The command line asks for something that is not there, or sets something to a value it cannot have. */
+/** The user asks for something that does not exist, or sets a value that is not allowed. */
 export class UsageError extends Error {}
 
 /**
  * The configuration: flag over environment over default. An empty variable counts as not set.
  *
- * @throws {UsageError} naming every setting whose value is wrong, where it came from, and what would be right
+ * @throws {UsageError} that names every setting whose value is wrong, where it came from, and what would be right
  */
 export function readConfig(flags: Record<string, string>, env: Record<string, string | undefined>): Config {
   const input: Record<string, string | undefined> = {};

@@ -10,13 +10,13 @@ const ANY_ADDRESS: ReadonlyMap<string, string> = new Map([
 const PATIENCE_MS = 3000;
 
 /**
- * Whether the server is ready, and says so on standard error if it is not.
+ * Whether the server is ready. If it is not, standard error says why.
  *
- * @param asked whether the port was given on this command line; else it is the one that the server of this machine or
- *   container really listens on, where there is only one
+ * @param asked whether the port was given on this command line; if not, it is the one that the server of this machine
+ *   or container really listens on, if there is only one
  */
 export async function checkHealth({ host, port }: Config, asked: boolean): Promise<boolean> {
-  // The question is for the server itself, whatever proxy the environment names for others.
+  // The request goes to the server itself, even if the environment names a proxy.
   for (const name of ["NO_PROXY", "no_proxy"]) process.env[name] = "*";
   const address = ANY_ADDRESS.get(host) ?? (host.includes(":") ? `[${host}]` : host);
   const url = `http://${address}:${asked ? port : runningPort(port)}/readyz`;
@@ -30,16 +30,16 @@ export async function checkHealth({ host, port }: Config, asked: boolean): Promi
   }
 }
 
-/** `configured`, unless the one server that runs from this executable listens on another port. */
+/** The port of the one server that runs from this executable; `configured` if there is not exactly one. */
 function runningPort(configured: number): number {
   const ports = new Set(otherProcesses().flatMap(portsOf));
   const [only] = ports;
   return only === undefined || ports.size > 1 ? configured : only;
 }
 
-/** The processes of this executable beside this one, as far as Linux tells. */
+/** The ids of other processes of this executable. Linux only: empty elsewhere. */
 function otherProcesses(): string[] {
-  // Started from its source the executable is Bun, and runs anything.
+  // When started from source, the executable is Bun, which may run anything.
   if (process.platform !== "linux" || !Bun.main.startsWith("/$bunfs/")) return [];
   const own = attempt(() => readlinkSync("/proc/self/exe"), "");
   const pids = attempt(() => readdirSync("/proc"), []).filter(
@@ -65,7 +65,7 @@ function portsOf(pid: string): number[] {
   });
 }
 
-/** A process may be gone, or not be ours to look into. */
+/** Returns `otherwise` if reading fails: a process may be gone, or belong to somebody else. */
 function attempt<T>(read: () => T, otherwise: T): T {
   try {
     return read();

@@ -19,15 +19,15 @@ async function main(): Promise<number | undefined> {
   throw new UsageError(`Unknown command '${command}'`);
 }
 
-/** Starts the server, which from then on keeps the process alive. */
+/** Starts the server. From then on it keeps the process alive. */
 async function serve(config: Config): Promise<number | undefined> {
   const format = config.logFormat ?? (process.stdout.isTTY ? "text" : "json");
   const log = new Logger(config.logLevel, format, (line) => void process.stdout.write(`${line}\n`));
   await checkHost(config.host);
-  // Whoever read the log may be gone; that is no reason to stop serving.
+  // The reader of the log may go away. That is no reason to stop serving.
   process.stdout.on("error", () => {});
   let server: RunningServer | undefined;
-  // Before the log says that it listens: whoever waits for that may send a signal at once.
+  // This comes before the log says that the server listens: a script that waits for that may send a signal at once.
   obeySignals(log, async () => server?.stop());
   try {
     server = startServer(config, log);
@@ -59,7 +59,7 @@ function obeySignals(log: Logger, stop: () => Promise<void>): void {
   }
 }
 
-/** @throws {UsageError} where HOST is a name that nothing knows, such as the one that conda sets for its own use */
+/** @throws {UsageError} if HOST is a name that does not resolve, such as the one that conda sets for its own use */
 async function checkHost(host: string): Promise<void> {
   if (isIP(host) !== 0) return;
   try {

@@ -28,21 +28,21 @@ import { SseTransport } from "./transport/sse.ts";
 import { WebSocketTransport } from "./transport/websocket.ts";
 
 export type RunningServer = {
-  /** Where it listens, such as `http://127.0.0.1:8000`. */
+  /** Where the server listens, such as `http://127.0.0.1:8000`. */
   readonly url: string;
   readonly port: number;
-  /** Shuts down: resolves when every client was told and closed, within the grace. */
+  /** Shuts down. Resolves when every client was told and closed, within the grace. */
   stop(): Promise<void>;
 };
 
-/** The least that those who are being closed may leave unsent, all together, in bytes. */
+/** The least bound on what all connections that are being closed may leave unsent together, in bytes. */
 const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
 
 /**
  * Builds the server's parts, connects them and listens.
  *
- * @param engineOver the engine that is asked, over the one in this process
- * @throws where the address cannot be listened on, with the system's `code`
+ * @param engineOver makes the engine to use, over the one in this process
+ * @throws if it cannot listen on the address; the error has the system's `code`
  */
 export function startServer(config: Config, log: Logger, engineOver = (memory: Engine) => memory): RunningServer {
   let stopping = false;
@@ -121,7 +121,7 @@ export function startServer(config: Config, log: Logger, engineOver = (memory: E
   }
   guardListener(port);
 
-  /** Sets what the listening socket hands on to each connection, and has newcomers told where no file is left for them. */
+  /** Sets the buffers that connections inherit from the listening socket, and starts the guard of open files. */
   function guardListener(listening: number): void {
     if (kernel === undefined) return;
     try {
@@ -166,7 +166,7 @@ export function startServer(config: Config, log: Logger, engineOver = (memory: E
   };
 }
 
-/** What can be asked of the system past Bun; undefined where nothing can. */
+/** What the system offers past Bun; undefined if it offers nothing. */
 function openKernel(log: Logger): { sockets: Sockets; files: OpenFiles } | undefined {
   try {
     const libc = openLibc();

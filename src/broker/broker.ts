@@ -20,12 +20,12 @@ export type BrokerLimits = {
   /** Messages that may wait for one subscriber. */
   maxSubscriberQueue: number;
   maxSubscriptionsPerConnection: number;
-  /** Of all topics together. */
+  /** Bounds the history of all topics together. */
   historyMemoryBytes: number;
 };
 
 export type BrokerPorts = {
-  /** Asks for a `flush()` soon, once for any number of calls: so many messages were published to so many subscribers. */
+  /** Asks for a `flush()` soon, after `messages` were published to `subscribers`. One flush serves any number of calls. */
   wake(messages: number, subscribers: number): void;
   /** Runs `work` in the next turn of the event loop. */
   readonly soon: (work: () => void) => void;
@@ -34,16 +34,16 @@ export type BrokerPorts = {
 };
 
 /**
- * Topics and their subscribers. An engine tells it what was published; `flush()` sends that to the subscribers' peers, as
- * far as each takes it.
+ * Holds topics and their subscribers. An engine reports what was published. `flush()` sends it to the subscribers'
+ * peers, as far as each takes it.
  *
- * Knows no socket, timer or clock, and never waits. A request that cannot be granted throws a `ProtocolError` and has
- * changed nothing.
+ * The broker knows no socket, timer or clock, and never waits. A request that cannot be granted throws a
+ * `ProtocolError` and changes nothing.
  *
- * | append()       | constant, whatever the number of subscribers |
- * | flush()        | linear in the subscribers of the topics published to |
- * | subscribe()    | constant |
- * | topicDeleted() | linear in the topic's subscribers, a step of a loop each |
+ * | append()       | constant for each message; flushes first if the topic is full |
+ * | flush()        | linear in the subscribers of the topics published to, and in what lagging ones are sent |
+ * | subscribe()    | linear in the session's subscriptions, and in a replay that has to be pinned |
+ * | topicDeleted() | linear in the topic's subscribers; ending them takes several turns |
  */
 export class Broker {
   readonly #limits: BrokerLimits;
@@ -65,9 +65,9 @@ export class Broker {
     this.#deletions = new Deletions({ soon: ports.soon, end: (one) => this.#end(one, "topic deleted") });
   }
 
-  // What an engine tells it.
+  // Called by an engine.
 
-  /** A topic's life has begun, or has become known here: `seq` is its newest message. */
+  /** Adds a topic that was created, or has become known here. `seq` is its newest message, 0 if there is none. */
   topicCreated(text: TopicText, seq: number): void {
     const topic = new Topic(text, seq, this.#limits);
     this.#topics.set(topic.name, { topic, subscriptions: new Map() });
@@ -75,8 +75,8 @@ export class Broker {
   }
 
   /**
-   * Forgets the topic, ends every subscription to it, and closes the connections that this leaves without any: of many
-   * subscribers some at once, the others in later turns, so that nobody else feels it.
+   * Forgets the topic, ends every subscription to it, and closes each connection that has no subscription left. If
+   * there are many subscribers, it ends some at once and the others in later turns, so that other clients do not wait.
    */
   topicDeleted(name: string): void {
     const { topic, subscriptions } = this.#readers(name);
@@ -88,9 +88,9 @@ export class Broker {
   }
 
   /**
-   * These are now the newest events of the topic, for all who are subscribed at this moment.
+   * Makes `messages` the newest events of the topic, for everyone who is subscribed at this moment.
    *
-   * What it has already it ignores. What it was not told of in between is told to the subscribers as a gap.
+   * It ignores events that the log already has. If `first` jumps ahead, it tells the subscribers of a gap.
    */
   append(name: string, { first, ts, messages }: Placed): void {
     const readers = this.#topics.get(name);
@@ -113,18 +113,17 @@ export class Broker {
     this.#ports.wake(added, subscriptions.size);
   }
 
-  // What clients ask for.
+  // Called for clients.
 
-  /** A client has connected. */
+  /** Makes the session of a client that has connected. */
   connect(peer: Peer): Session {
     return new Session(peer, this.#disconnect);
   }
 
   /**
-   * Subscribes as `clientId`, taking the id over from another session that holds it.
+   * Subscribes as `clientId`. If another session holds that id, its subscription ends.
    *
-   * The events follow with the next flush, so that whoever calls can acknowledge first: the replay that was asked for,
-   * then what is published from now on.
+   * The replay, then the newly published events, follow with the next flush, so that the caller can acknowledge first.
    *
    * @throws {ProtocolError} `TOPIC_NOT_FOUND`, `LIMIT_EXCEEDED`, `BAD_REQUEST` for a position that is not there yet
    */
@@ -141,7 +140,7 @@ export class Broker {
     if (start !== undefined) session.send(subscription);
     const replay = start === undefined ? 0 : subscription.replay(start);
     if (subscription.pending && this.#fanout.enqueue(subscription)) this.#ports.wake(0, 0);
-    // What still waits for one who asks again is not missed, even where history has let go of it.
+    // If a subscriber asks again, what is queued for it is not missed, even if history no longer has it.
     const recovery = recoveryOf(topic, options.since, Math.min(start ?? 0, subscription.position));
     return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay, ...recovery };
   }
@@ -156,30 +155,30 @@ export class Broker {
     if (subscription?.session === session) this.#end(subscription, "unsubscribed");
   }
 
-  /** Ends everything that the session is subscribed to. */
+  /** Ends every subscription of the session. */
   end(session: Session, reason: EndReason): void {
     for (const subscription of [...session.subscriptions]) this.#end(subscription, reason);
   }
 
-  /** Sends everything that was published or asked for since the last flush, as far as the peers take it. */
+  /** Sends what was published or asked for since the last flush, as far as the peers take it. Then trims history. */
   flush(): void {
     this.#fanout.flush();
     if (this.#budget.over) this.#ports.observer.trimmed(this.#budget.trim(), this.#limits.historyMemoryBytes);
   }
 
-  // What it answers.
+  // Queries.
 
-  /** How many topics and subscriptions there are, and the bytes of memory that history takes. */
+  /** The number of topics and subscriptions, and the memory that history takes, in bytes. */
   get stats(): { topics: number; subscriptions: number; historyBytes: number } {
     return { topics: this.#topics.size, subscriptions: this.#subscriptions, historyBytes: this.#budget.used };
   }
 
-  /** How many subscribers a topic has; none where there is no such topic. */
+  /** How many subscribers a topic has; 0 if there is no such topic. */
   subscribersOf(name: string): number {
     return this.#topics.get(name)?.subscriptions.size ?? 0;
   }
 
-  /** The epoch of a topic, if there is such a topic. */
+  /** The epoch of a topic; undefined if there is no such topic. */
   epochOf(name: string): string | undefined {
     return this.#topics.get(name)?.topic.epoch;
   }
@@ -194,7 +193,7 @@ export class Broker {
     return historyOf(this.#readers(name).topic, range);
   }
 
-  /** Ends a subscription that is too slow for what it asked for, and closes its connection. */
+  /** Ends a subscription that asked to be disconnected instead of losing events, and closes its connection. */
   readonly #disconnect = (subscription: Subscription<Session>): void => {
     const { session, peer } = subscription;
     this.#end(subscription, "too slow");
@@ -222,20 +221,20 @@ export class Broker {
     return subscription;
   }
 
-  /** The one way in which a subscription ends. */
+  /** Every subscription ends here. */
   #end(subscription: Subscription<Session>, reason: EndReason): void {
     const { session, topic, clientId, peer } = subscription;
     const { sends, tells, notice } = endingOf(reason);
     if (sends) session.send(subscription);
     subscription.end(tells);
     session.remove(subscription);
-    // Those of a deleted topic are counted no more, and another may have its name.
+    // Subscriptions of a deleted topic are no longer counted, and a new topic may have its name.
     if (!topic.deleted && this.#topics.get(topic.name)?.subscriptions.delete(clientId)) this.#subscriptions--;
     this.#ports.observer.ended(subscription, reason);
     if (notice !== undefined) peer.notice(notice(topic.name));
   }
 
-  /** Moves the head of a topic past events that it was not told of. */
+  /** Moves the head of a topic past events that the engine did not report. */
   #skipTo(readers: Readers, newest: number): void {
     this.flush();
     lagAll(readers);

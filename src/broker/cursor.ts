@@ -1,17 +1,17 @@
 import type { Overflow } from "../protocol/frames.ts";
 
-/** What of a topic a log holds: the `seq` of its first event and of its last. */
+/** The events that a log holds: the `seq` of the oldest and of the newest. */
 export type LogBounds = { readonly oldest: number; readonly newest: number };
 
-/** How a subscriber is treated that is slow. */
+/** How a slow subscriber is treated. */
 export type Queue = {
-  /** How many events may wait for it. */
+  /** How many events may wait for the subscriber. */
   limit: number;
   overflow: Overflow;
 };
 
 /**
- * Where a subscriber stands in the log of its topic. It copies nothing: its queue is what lies between `sent` and the head.
+ * Where a subscriber stands in the log of its topic. It copies no events: its queue lies between `sent` and the head.
  *
  * ```
  *       sent        replayEnd       droppedTo          newest
@@ -20,9 +20,9 @@ export type Queue = {
  *         ┊  ▲ pinnedFrom               ┊                 ┊
  * ```
  *
- * Up to `sent` everything was sent, or reported as lost. Up to `replayEnd` follows what was asked for as replay, which does
- * not count against the queue. Up to `droppedTo` the overflow policy has let events go that are not reported yet. The parts
- * after `sent` may be empty. What the log has let go of is gone as well, save what is pinned of a replay.
+ * Everything up to `sent` was sent, or reported as lost. Events from there to `replayEnd` are replay, which does not
+ * count against the queue. The overflow policy has dropped the next ones up to `droppedTo`, and they are not reported
+ * yet. Each part after `sent` may be empty. Events that the log no longer holds are lost too, unless they are pinned.
  */
 export class Cursor {
   #sent: number;
@@ -32,72 +32,72 @@ export class Cursor {
   #pinnedFrom = 0;
   #dropped = 0;
 
-  /** @param sent the `seq` that its first event comes after */
+  /** @param sent the `seq` before its first event */
   constructor(sent: number) {
     this.#sent = sent;
   }
 
-  /** The `seq` up to which everything was sent or reported. */
+  /** Everything up to this `seq` was sent, or reported as lost. */
   get sent(): number {
     return this.#sent;
   }
 
-  /** The last `seq` of the replay, whether or not it was sent; 0 before the first. */
+  /** The last `seq` of the latest replay, sent or not; 0 before the first replay. */
   get replayEnd(): number {
     return this.#replayEnd;
   }
 
-  /** How many events were reported as lost, in all. */
+  /** How many events were reported as lost in total. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Takes note that everything up to `seq` was sent. */
+  /** Records that everything up to `seq` was sent. */
   moveTo(seq: number): void {
     this.#sent = seq;
   }
 
-  /** Takes note that everything up to `seq` is reported as lost. */
+  /** Records that everything after `sent`, up to `seq`, is reported as lost. */
   lose(seq: number): void {
     this.#dropped += seq - this.#sent;
     this.#sent = seq;
   }
 
-  /** Whether more is queued than `limit`. */
+  /** Whether more than `limit` events are queued. Replay does not count. */
   overflows(newest: number, limit: number): boolean {
     return newest - Math.max(this.#sent, this.#replayEnd) > limit;
   }
 
-  /** The `seq` up to which the overflow policy lets queued events go; what it has let go of already, where all fit. */
+  /** The overflow policy drops queued events up to this `seq`. If it has nothing to drop, `droppedTo` stays. */
   dropsTo(newest: number, { limit, overflow }: Queue): number {
     if (overflow === "disconnect" || !this.overflows(newest, limit)) return this.#droppedTo;
     return Math.max(this.#droppedTo, newest - (overflow === "latest" ? 1 : limit));
   }
 
-  /** Lets the oldest queued events beyond the limit go, or all but the newest where only that is wanted. */
+  /** Drops the oldest events beyond the limit. Beyond it `latest` keeps only the newest; `disconnect` drops none. */
   applyOverflow(newest: number, queue: Queue): void {
     this.#droppedTo = this.dropsTo(newest, queue);
   }
 
-  /** The `seq` up to which events can be sent no more; `sent` where the very next one can. */
+  /** Events up to this `seq` can no longer be sent. It is `sent` if the next event still can. */
   goneUntil({ oldest }: LogBounds): number {
     if (this.#pinnedFrom > 0 && this.#sent < this.#replayEnd) return Math.max(this.#sent, this.#pinnedFrom - 1);
     const gone = Math.max(this.#sent, oldest - 1);
     return gone >= this.#replayEnd ? Math.max(gone, this.#droppedTo) : gone;
   }
 
-  /** Where a replay begins that was asked to begin after `start`: no later than what is to be sent anyway. */
+  /** The `seq` that a replay starts after: `start`, or the beginning of the queue if that comes earlier. */
   replayStart(start: number): number {
     return Math.min(start, Math.max(this.#sent, this.#replayEnd, this.#droppedTo));
   }
 
-  /** Goes back to `start`, from where all up to `end` is replay. */
+  /** Moves to `start`. Events from there to `end` become replay. */
   replay(start: number, end: number): void {
     this.#sent = start;
     this.#replayEnd = end;
   }
 
-  /** Takes note that the replay is kept from `first` on, whatever becomes of the log. */
+  /** Records that the replay is pinned from `first` on, so the log may overwrite it. */
   pin(first: number): void {
     this.#pinnedFrom = first;
   }
@@ -107,9 +107,9 @@ export class Cursor {
   }
 
   /**
-   * How many events wait to be sent, and how many were or will be reported as lost.
+   * How many events wait to be sent, and how many are lost, reported or not.
    *
-   * @param queue the policy, where it is about to be applied
+   * @param queue the policy, if it is still to be applied
    */
   stats(log: LogBounds, queue: Queue | undefined): { queued: number; dropped: number } {
     const { oldest, newest } = log;

@@ -2,7 +2,7 @@ import { CLOSE } from "../protocol/codes.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** How many subscriptions of deleted topics are ended in one turn of the event loop. */
+/** How many subscriptions of deleted topics end in one turn of the event loop. */
 const ENDED_A_TURN = 32;
 
 export type DeletionPorts = {
@@ -12,8 +12,8 @@ export type DeletionPorts = {
 };
 
 /**
- * Subscriptions of deleted topics. A few of them are ended in each turn, so that other clients do not wait. A connection
- * that this leaves without any is closed.
+ * Ends the subscriptions of deleted topics, a few in each turn, so that other clients do not wait. Closes a connection
+ * that has no subscription left.
  */
 export class Deletions {
   readonly #ports: DeletionPorts;
@@ -23,14 +23,14 @@ export class Deletions {
     this.#ports = ports;
   }
 
-  /** Takes the subscriptions of a topic that was just deleted, and ends the first of them. */
+  /** Takes the subscriptions of a deleted topic. Ends some of them now, unless others are still waiting. */
   add(subscriptions: Iterable<Subscription<Session>>): void {
     const idle = this.#left.length === 0;
     for (const subscription of subscriptions) this.#left.push(subscription);
     if (idle) this.#endSome();
   }
 
-  /** Ends at once those of one session, before anything new begins on it: it is not closed for want of them. */
+  /** Ends those of one session now, before it subscribes anew. Its connection then stays open. */
   endThoseOf(session: Session): void {
     if (this.#left.length === 0) return;
     for (const subscription of [...session.subscriptions]) {

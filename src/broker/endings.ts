@@ -1,15 +1,15 @@
 import type { Notice } from "../protocol/frames.ts";
 
 type Ending = {
-  /** Whether it is sent what its peer takes at once. */
+  /** Whether the subscription is first sent what its peer takes at once. */
   readonly sends: boolean;
-  /** Whether it is told what it was not sent, as a gap. */
+  /** Whether its client is told of the unsent events as a gap. */
   readonly tells: boolean;
-  /** What its client is told after that. */
+  /** A notice that its client gets after that. */
   readonly notice?: (topic: string) => Notice;
 };
 
-/** Why a subscription ends, and what becomes of what waits for it. */
+/** Why a subscription ends, and what happens to its queued events. */
 export const ENDINGS = {
   unsubscribed: { sends: true, tells: true },
   replaced: {
@@ -25,9 +25,9 @@ export const ENDINGS = {
   },
   /** The server closes the connection for another reason. */
   "connection closed": { sends: true, tells: true },
-  /** It would rather be disconnected than have the gap that it is told of now. */
+  /** It asked to be disconnected instead of losing events. It is told of the gap now. */
   "too slow": { sends: false, tells: true },
-  /** Its client is gone, or is sent nothing more. */
+  /** Its client is gone, or gets nothing more. */
   gone: { sends: false, tells: false },
 } as const satisfies Record<string, Ending>;
 

@@ -9,17 +9,17 @@ export type Readers = { readonly topic: Topic; readonly subscriptions: Map<strin
 export type FanoutPorts = {
   readonly metrics: BrokerMetrics;
   readonly observer: BrokerObserver;
-  /** Told of a subscription that would rather be disconnected than lose what it now has queued. */
+  /** Called for a subscription that asked to be disconnected instead of losing events, and would now lose some. */
   readonly tooSlow: (subscription: Subscription<Session>) => void;
 };
 
 /**
- * Sends what is due. There are two cases. Who is **caught up** is sent the pending events of the topic, each peer with one
- * call. Who is **lagging** is put in line, and its session sends it what its cursor has not passed.
+ * Sends what is due, in two cases. A subscription that is **caught up** gets the pending events of its topic, in one
+ * call to its peer. One that is **lagging** is put in line, and its session sends it the events after its cursor.
  *
- * The invariant: a subscription that is caught up was sent, or told as lost, everything up to `topic.flushed`, and nothing
- * after it. So all who are caught up stand at one place, and a flush moves them on by moving that. Whatever else moves
- * `topic.flushed` must have them lag first: see {@link lagAll}.
+ * The invariant: a subscription that is caught up was sent everything up to `topic.flushed`, or told that it is lost,
+ * and nothing after it. So all of them share one position, and a flush moves them by moving `topic.flushed`. Code that
+ * moves `topic.flushed` in any other way must call {@link lagAll} first.
  */
 export class Fanout {
   readonly #ports: FanoutPorts;
@@ -32,12 +32,12 @@ export class Fanout {
     this.#ports = ports;
   }
 
-  /** Takes note of an event that was appended to the log of the topic. */
+  /** Marks an event as pending, after it was appended to the log of the topic. */
   append(readers: Readers, text: string): void {
     if (readers.topic.pend(text)) this.#due.push(readers);
   }
 
-  /** Puts a subscription in line for the next flush; a blocked one waits for its drain instead. Returns whether it is. */
+  /** Puts a subscription in line for the next flush. Returns false if its peer is blocked: it then waits for the drain. */
   enqueue(subscription: Subscription<Session>): boolean {
     if (subscription.peer.blocked) return false;
     if (subscription.session.enqueue(subscription)) this.#inLine.push(subscription.session);
@@ -56,7 +56,7 @@ export class Fanout {
     for (const session of sessions) this.#flushSession(session);
   }
 
-  /** Sends the pending events of one topic. Returns how many events were sent, each peer's counted. */
+  /** Sends the pending events of one topic. Returns the number of deliveries: events times peers. */
   #flushTopic({ topic, subscriptions }: Readers): number {
     const before = topic.flushed;
     const texts = topic.takePending();
@@ -70,7 +70,7 @@ export class Fanout {
     return takers * texts.length;
   }
 
-  /** Sends pending events to one who is caught up. Returns false where it took none of them. */
+  /** Sends pending events to a subscription that is caught up. Returns false if its peer is blocked or throws. */
   #send(subscription: Subscription<Session>, texts: readonly string[], first: number): boolean {
     const { peer } = subscription;
     if (peer.blocked) return false;
@@ -103,7 +103,7 @@ export class Fanout {
   }
 }
 
-/** Has every subscription of a topic stand by itself where it is, before the head of the log moves past a gap. */
+/** Gives every subscription of a topic a cursor of its own, before the head of the log jumps over a gap. */
 export function lagAll({ subscriptions }: Readers): void {
   for (const subscription of subscriptions.values()) subscription.lag();
 }

@@ -1,12 +1,12 @@
 import { sizeOf, type TopicLog } from "./log.ts";
 
-/** How far below its bound a trim goes, so that a full history is not trimmed again at the next publish. */
+/** The part of the bound that a trim leaves free, so that the next publish does not trim again. */
 const SLACK = 1 / 16;
 
 /**
- * The bound on what all topics together keep: once it is passed, the oldest events of the largest topics go first.
+ * Bounds the history of all topics together. Over the bound, the largest topics lose their oldest events first.
  *
- * Replays that are still being sent are pinned apart from the logs, in up to half of the same bound.
+ * Replays that are still being sent are pinned apart from the logs. They may take up to half of the same bound.
  */
 export class HistoryBudget {
   readonly #limit: number;
@@ -19,7 +19,7 @@ export class HistoryBudget {
     this.#limit = limit;
   }
 
-  /** What logs and pinned replays take now, in bytes. */
+  /** The memory that logs and pinned replays take now, in bytes. */
   get used(): number {
     return this.#logged + this.#pinned;
   }
@@ -44,13 +44,13 @@ export class HistoryBudget {
     return seq;
   }
 
-  /** Has the log go on after `newest`; see {@link TopicLog.skipTo}. */
+  /** Makes the log continue after `newest`; see {@link TopicLog.skipTo}. */
   skipTo(log: TopicLog, newest: number): void {
     this.#logged -= log.bytes;
     log.skipTo(newest);
   }
 
-  /** Takes the events `first` to `last` of `log` into a replay of their own, unless that half of the bound is used up. */
+  /** Pins the events `first` to `last` of `log`. Returns undefined if pinned replays would exceed half of the bound. */
   pin(log: TopicLog, first: number, last: number): PinnedReplay | undefined {
     const texts: string[] = [];
     let bytes = 0;
@@ -69,8 +69,8 @@ export class HistoryBudget {
   }
 
   /**
-   * Brings the logs back under the bound: each is cut to one common level, the highest that suffices. Returns how many events
-   * that took.
+   * Brings the logs back under the bound. Cuts each to one common size, the largest that suffices. Returns how many
+   * events were dropped.
    */
   trim(): number {
     const room = Math.max(0, this.#limit * (1 - SLACK) - this.#pinned);
@@ -93,5 +93,5 @@ export class HistoryBudget {
   }
 }
 
-/** The events of one replay from `first` on, kept until it was sent, whatever the log overwrites meanwhile. */
+/** The events of one replay, from `first` on. They are kept until they are sent, even if the log overwrites them. */
 export type PinnedReplay = { readonly first: number; readonly texts: readonly string[]; readonly bytes: number };

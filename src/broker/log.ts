@@ -21,7 +21,7 @@ export class TopicLog {
 
   /**
    * @param capacity how many events are kept, 1 or more
-   * @param newest the `seq` that the first event comes after
+   * @param newest the `seq` before its first event
    */
   constructor(capacity: number, newest = 0) {
     if (!Number.isInteger(capacity) || capacity < 1) {
@@ -32,22 +32,22 @@ export class TopicLog {
     this.#oldest = newest + 1;
   }
 
-  /** The `seq` of the event that was appended last. */
+  /** The `seq` of the newest event, whether or not it is still held. */
   get newest(): number {
     return this.#newest;
   }
 
-  /** The `seq` of the oldest event still held; `newest + 1` when none is. */
+  /** The `seq` of the oldest event still held; `newest + 1` if none is. */
   get oldest(): number {
     return this.#oldest;
   }
 
-  /** What the held events take, in bytes of memory, as {@link sizeOf} reckons. */
+  /** The memory that the held events take, in bytes; see {@link sizeOf}. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Appends an event, in place of the oldest when the ring is full, and returns its `seq`. */
+  /** Appends an event and returns its `seq`. A full ring drops its oldest event first. */
   append(text: string): number {
     if (this.#newest - this.#oldest + 1 === this.#capacity) this.dropOldest();
     const size = sizeOf(text);
@@ -58,14 +58,14 @@ export class TopicLog {
     return ++this.#newest;
   }
 
-  /** Goes on after `newest`, which is ahead of it: what it held belongs to no unbroken run of numbers any more. */
+  /** Continues after `newest`, which must be ahead. Drops all events held, so that the log never contains a gap. */
   skipTo(newest: number): void {
     while (this.#oldest <= this.#newest) this.dropOldest();
     this.#newest = newest;
     this.#oldest = newest + 1;
   }
 
-  /** The event numbered `seq`, which must be held: `oldest` to `newest`. */
+  /** The event `seq`, which must be held: `oldest` to `newest`. */
   at(seq: number): string {
     const text = this.#texts[(seq - 1) % this.#capacity];
     if (text === undefined || seq < this.#oldest || seq > this.#newest) {
@@ -85,12 +85,12 @@ export class TopicLog {
   }
 }
 
-/** What a string and its slot take besides its characters. */
+/** The memory that a string and its slot take besides the characters, in bytes. */
 const OVERHEAD_BYTES = 64;
 
 /**
- * What an event takes in memory, never less than it really does: a string of one-byte characters takes a byte for
- * each, any other two. Only plain ASCII is told apart, since asking more would mean reading every character.
+ * The memory that an event takes, in bytes, never too little. A string of one-byte characters takes one byte for each,
+ * any other two. Only ASCII counts as one-byte: checking for more would mean reading every character.
  */
 export function sizeOf(text: string): number {
   const ascii = Buffer.byteLength(text) === text.length;

@@ -3,18 +3,18 @@ import type { Overflow, Subscribed } from "../protocol/frames.ts";
 import type { Queue } from "./cursor.ts";
 import type { Topic } from "./topic.ts";
 
-/** What a subscriber may ask for besides what is published from now on. */
+/** What a subscriber may ask for besides the events published from now on. */
 export type SubscribeOptions = {
-  /** Replay of so many of the newest messages in history. */
+  /** How many of the newest messages in history to replay. */
   last_n?: number | undefined;
-  /** Replay of everything after this position. */
+  /** Replay everything after this position. */
   since?: { epoch: string; seq: number } | undefined;
-  /** How many messages may wait for it. */
+  /** How many messages may wait for the subscriber. */
   queue?: number | undefined;
   overflow?: Overflow | undefined;
 };
 
-/** The `seq` that a replay starts after, if one was asked for. */
+/** The `seq` that a replay starts after, if one was asked for. Throws `BAD_REQUEST` if `since` is ahead of the topic. */
 export function replayStart(topic: Topic, { last_n = 0, since }: SubscribeOptions): number | undefined {
   const { epoch, log, historyStart } = topic;
   if (since === undefined) return last_n === 0 ? undefined : Math.max(log.newest - last_n, historyStart);
@@ -24,7 +24,7 @@ export function replayStart(topic: Topic, { last_n = 0, since }: SubscribeOption
   throw new ProtocolError("BAD_REQUEST", message, { topic: topic.name });
 }
 
-/** What is said to a subscriber that asked for all after a position, and is sent all after `from`. */
+/** What the ack tells a subscriber that asked for everything after `since` and is sent everything after `from`. */
 export function recoveryOf(
   topic: Topic,
   since: SubscribeOptions["since"],
@@ -36,7 +36,7 @@ export function recoveryOf(
   return { recovered: false, missed: { first_seq: since.seq + 1, last_seq: from } };
 }
 
-/** The queue that a subscriber asks for, which may not be longer than the topic's. */
+/** The queue that a subscriber asks for. Throws `LIMIT_EXCEEDED` if it is longer than the topic allows. */
 export function queueOf(topic: Topic, { queue = topic.queueLimit, overflow = "drop_oldest" }: SubscribeOptions): Queue {
   if (queue <= topic.queueLimit) return { limit: queue, overflow };
   const message = `'queue' is ${queue}, and MAX_SUBSCRIBER_QUEUE is ${topic.queueLimit}`;

@@ -2,7 +2,7 @@ import { BATCH_BYTES, type Batch, type Peer, type Subscriber } from "./ports.ts"
 import type { Subscription } from "./subscription.ts";
 
 /**
- * The subscriptions of one peer, and those of them that have something to send.
+ * The subscriptions of one peer. Those with something to send stand in line.
  *
  * They take turns, a batch each, so that a long replay on one topic does not hold up another.
  */
@@ -12,7 +12,7 @@ export class Session implements Batch {
   readonly #line: Subscription<Session>[] = [];
   readonly #tooSlow: (subscription: Subscription<Session>) => void;
 
-  /** @param tooSlow called for a subscription that would rather be disconnected than lose what it now has queued */
+  /** @param tooSlow called for a subscription that asked to be disconnected, and would now lose events */
   constructor(peer: Peer, tooSlow: (subscription: Subscription<Session>) => void) {
     this.peer = peer;
     this.#tooSlow = tooSlow;
@@ -24,7 +24,7 @@ export class Session implements Batch {
   }
 
   add(subscription: Subscription<Session>): void {
-    // What the client is sent of several topics goes in one batch, so each of them is served by its own cursor.
+    // Events of several topics go out in one batch, so each subscription needs a cursor of its own.
     for (const other of this.subscriptions) other.lag();
     this.subscriptions.push(subscription);
   }
@@ -34,7 +34,7 @@ export class Session implements Batch {
     without(this.#line, subscription);
   }
 
-  /** Puts it in line for the next flush. Returns whether it is the first. */
+  /** Puts a subscription in line for the next flush. Returns whether it is the only one there. */
   enqueue(subscription: Subscription<Session>): boolean {
     if (subscription.enqueued) return false;
     subscription.enqueued = true;
@@ -50,7 +50,7 @@ export class Session implements Batch {
     }
   }
 
-  /** One batch. For the peer to call, through {@link flush}. */
+  /** Writes one batch. The peer calls it during {@link flush}. */
   write(): void {
     let budget = BATCH_BYTES;
     while (budget > 0 && !this.peer.blocked) {
@@ -62,7 +62,7 @@ export class Session implements Batch {
     }
   }
 
-  /** To be called when the peer is blocked no more: what fell out of the queues is let go, the rest sent. */
+  /** Call when the peer is no longer blocked. Drops what exceeds the queues, and sends the rest. */
   drained(): void {
     const pending = this.subscriptions.filter((subscription) => subscription.pending);
     for (const subscription of pending) subscription.applyOverflow();
@@ -73,7 +73,7 @@ export class Session implements Batch {
     this.flush();
   }
 
-  /** Sends what `subscription` waits for at once, as far as the peer takes it. */
+  /** Sends what waits for `subscription` at once, as far as the peer takes it. */
   send(subscription: Subscription<Session>): void {
     const { peer } = this;
     const all = { write: () => void subscription.write(BATCH_BYTES) };

@@ -7,15 +7,15 @@ import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
 
-/** Which of a topic's subscribers are asked for: at most `limit`, whose `client_id` comes after `after`. */
+/** Selects subscribers of a topic: at most `limit`, whose `client_id` comes after `after`. */
 export type SubscriberPage = { limit?: number | undefined; after?: string | undefined };
 
 export type SubscriberStats = {
   clientId: string;
   transport: Transport;
-  /** Events that wait to be sent to it. */
+  /** Events that wait to be sent to the subscriber. */
   queued: number;
-  /** Events that it was or will be told that it lost. */
+  /** Events that it lost, reported or not. */
   dropped: number;
   /** In milliseconds since 1970 UTC. */
   connectedAt: number;
@@ -25,13 +25,13 @@ export type TopicDetail = {
   epoch: string;
   /** The newest message. */
   seq: number;
-  /** The oldest message that history holds, `seq + 1` where it holds none. */
+  /** The oldest message in history; `seq + 1` if there is none. */
   oldestSeq: number;
-  /** What the log takes, in bytes of memory. */
+  /** The memory that the log takes, in bytes. */
   bytes: number;
   /** How many subscribers there are. */
   total: number;
-  /** Those that were asked for, by `client_id` in the order of UTF-16 code units. */
+  /** The selected subscribers, sorted by `client_id` in UTF-16 code units. */
   subscribers: SubscriberStats[];
 };
 

@@ -12,31 +12,30 @@ export type Shared = {
 };
 
 /**
- * A subscriber's queue: no events, only a {@link Cursor} on the topic's log.
+ * A subscriber's queue. It holds no events, only a {@link Cursor} on the topic's log.
  *
- * Nearly every subscriber is caught up: it was sent everything up to `topic.flushed`, and its cursor is not touched. One
- * that is blocked, replaying, or shares its peer with other subscriptions is lagging, and is served by its cursor. While its
- * peer is blocked the queue is bounded: beyond its limit the oldest fall out, and the gap that this leaves is reported, once
- * and exactly, where it is.
+ * Most subscriptions are caught up: they were sent everything up to `topic.flushed`, and their cursor is not touched.
+ * One that is blocked, replaying, or shares its peer with others is lagging, and is served by its cursor. While the
+ * peer is blocked, the queue drops its oldest events beyond the limit. The gap is reported once, exactly, in its place.
  *
- * | a publish            | costs it nothing |
- * | a stalled subscriber | costs a few numbers, and the events of a replay while that is being sent |
+ * | a publish            | costs nothing before the flush |
+ * | a stalled subscriber | costs a few numbers, and a pinned replay until that is sent |
  *
- * @typeParam Session whose it is
+ * @typeParam Session the session that owns it
  */
 export class Subscription<Session> {
   readonly topic: Topic;
   readonly clientId: string;
   readonly session: Session;
   readonly peer: Peer;
-  /** How it is treated when it is slow; may change while it lasts. */
+  /** How it is treated when it is slow. A repeated subscribe may change it. */
   queue: Queue;
-  /** Whether its session has it in line. */
+  /** Whether it stands in line in its session. */
   enqueued = false;
   readonly #shared: Shared;
   readonly #cursor: Cursor;
   #caughtUp = false;
-  /** Whether its queue was full since it was last caught up. */
+  /** Whether its queue was full since it last caught up. */
   #fellBehind = false;
   #pinned: PinnedReplay | undefined;
 
@@ -59,7 +58,7 @@ export class Subscription<Session> {
     return this.#caughtUp;
   }
 
-  /** The `seq` up to which everything was sent or reported. */
+  /** Everything up to this `seq` was sent, or reported as lost. */
   get position(): number {
     return this.#caughtUp ? this.topic.flushed : this.#cursor.sent;
   }
@@ -69,34 +68,34 @@ export class Subscription<Session> {
     return this.position < this.topic.log.newest;
   }
 
-  /** To be called where its position is `topic.flushed`: from now on it is, whatever is flushed. */
+  /** Call when its position is `topic.flushed`. From then on the position follows `topic.flushed`. */
   catchUp(): void {
     this.#caughtUp = true;
   }
 
-  /** Has it stand where it is by itself, or at `position`. */
+  /** Gives it a cursor of its own, at `position`. */
   lag(position = this.position): void {
     this.#caughtUp = false;
     this.#cursor.moveTo(position);
   }
 
-  /** How many events wait to be sent, and how many it was or will be told that it lost. */
+  /** How many events wait to be sent, and how many are lost, reported or not. */
   stats(): { queued: number; dropped: number } {
     if (this.#caughtUp) this.#cursor.moveTo(this.position);
     return this.#cursor.stats(this.topic.log, this.peer.blocked ? this.queue : undefined);
   }
 
   /**
-   * Asks for the events after `start`, once more where they were sent before. Returns how many there are.
+   * Starts a replay of the events after `start`, even of those sent before. Returns how many will be sent.
    *
-   * To be called after what waits was sent, as far as the peer takes it. What this leaves out all the same, of an earlier
-   * replay or a gap, is reported right away.
+   * Call it after the queue was sent as far as the peer takes it. Events left before the new start, of an earlier
+   * replay or a gap, are reported as lost right away.
    */
   replay(start: number): number {
     const { log } = this.topic;
     const { blocked } = this.peer;
     this.lag();
-    // One that is to be disconnected, which the next flush will do, is not saved by asking again.
+    // A subscription that the next flush will disconnect is not saved by asking again.
     if (start >= log.newest || (blocked && this.tooSlow)) return 0;
     if (blocked) this.applyOverflow();
     const from = this.#cursor.replayStart(start);
@@ -107,7 +106,7 @@ export class Subscription<Session> {
     return log.newest - from;
   }
 
-  /** To be called while its peer is blocked: tells once that its queue is full. */
+  /** Call while the peer is blocked. Tells the observer once that the queue is full. */
   noteOverflow(): void {
     if (this.#fellBehind || !this.#overflows) return;
     this.#fellBehind = true;
@@ -115,15 +114,15 @@ export class Subscription<Session> {
   }
 
   /**
-   * Whether, its peer being blocked, it is to be disconnected, as it asked for in place of a gap: more is queued than may
-   * be, or some of it is gone already for want of memory.
+   * Whether it asked to be disconnected instead of losing events, and now would lose some: the queue exceeds its limit,
+   * or memory ran out and the log no longer has all of it. Ask only while the peer is blocked, or when it drains.
    */
   get tooSlow(): boolean {
     if (this.queue.overflow !== "disconnect") return false;
     return this.#overflows || this.#cursor.goneUntil(this.topic.log) > this.position;
   }
 
-  /** To be called when its peer was blocked and is no more: what is queued beyond the limit falls out. */
+  /** Applies the overflow policy to what was queued while the peer was blocked. */
   applyOverflow(): void {
     this.lag();
     this.#cursor.applyOverflow(this.topic.log.newest, this.queue);
@@ -156,7 +155,7 @@ export class Subscription<Session> {
     return left;
   }
 
-  /** Keeps what is left of the replay from being overwritten until it was sent. */
+  /** Pins the unsent part of the replay, if the budget allows, so that the log may overwrite it. */
   pin(): void {
     const first = Math.max(this.position + 1, this.topic.log.oldest);
     if (this.#pinned !== undefined || first > this.#cursor.replayEnd) return;
@@ -164,7 +163,7 @@ export class Subscription<Session> {
     if (this.#pinned !== undefined) this.#cursor.pin(first);
   }
 
-  /** Lets go of everything. @param tell whether its client is told what it was not sent */
+  /** Releases everything. @param tell whether the client is told of the unsent events as a gap */
   end(tell: boolean): void {
     this.lag();
     if (tell && this.pending) this.#report(this.topic.log.newest);
@@ -172,16 +171,16 @@ export class Subscription<Session> {
     this.#unpin();
   }
 
-  /** Whether more is queued than may be. Replay does not count. */
+  /** Whether more events are queued than allowed. Replay does not count. */
   get #overflows(): boolean {
     if (this.#caughtUp) this.#cursor.moveTo(this.position);
     return this.#cursor.overflows(this.topic.log.newest, this.queue.limit);
   }
 
-  /** Tells of the gap after the cursor, up to `last`, and moves past it. */
+  /** Reports the gap from the cursor to `last`, and moves past it. */
   #report(last: number): void {
     const first = this.#cursor.sent + 1;
-    // Who wants the latest only has asked for the gaps: the jump in seq tells of them.
+    // With `latest`, the client expects gaps: the jump in `seq` shows them.
     if (this.queue.overflow !== "latest") this.peer.notice(slowConsumer(this.topic.name, first, last));
     this.#cursor.lose(last);
     this.#shared.metrics.dropped(last - first + 1);

@@ -2,20 +2,20 @@ import type { TopicText } from "../protocol/encode.ts";
 import { TopicLog } from "./log.ts";
 import { BATCH_BYTES } from "./ports.ts";
 
-/** One life of a topic: its log, and what of it is pending. */
+/** One life of a topic: its log and its pending events. */
 export class Topic {
   readonly text: TopicText;
   readonly log: TopicLog;
-  /** How many events may wait for one subscriber, at the most. */
+  /** How many events may wait for one subscriber, at most. */
   readonly queueLimit: number;
-  /** Whether it is no topic any more: what was published before is still to be sent. */
+  /** Whether the topic was deleted. What was published before is still sent. */
   deleted = false;
   readonly #maxHistory: number;
-  /** The newest events of the log: published, not yet flushed. */
+  /** The newest events of the log, published but not yet flushed. */
   #pending: string[] = [];
   #pendingSize = 0;
 
-  /** @param seq the newest message there was before */
+  /** @param seq the newest message so far, 0 if there is none */
   constructor(text: TopicText, seq: number, limits: { maxHistory: number; maxSubscriberQueue: number }) {
     this.text = text;
     this.queueLimit = limits.maxSubscriberQueue;
@@ -27,36 +27,36 @@ export class Topic {
     return this.text.topic;
   }
 
-  /** Tells one life of the topic from another of the same name. */
+  /** Distinguishes this life of the topic from others of the same name. */
   get epoch(): string {
     return this.text.epoch;
   }
 
-  /** The newest `seq` that was flushed: what is newer is pending. */
+  /** The newest `seq` that was flushed. Later events are pending. */
   get flushed(): number {
     return this.log.newest - this.#pending.length;
   }
 
   /**
-   * Whether what is pending must be flushed before another event is appended: it makes a full batch, or one more might cost
-   * a subscriber an event that its socket would have taken.
+   * Whether the pending events must be flushed before another is appended: they fill a batch, or one more might cost a
+   * subscriber an event that its socket would have taken.
    */
   get full(): boolean {
     return this.#pendingSize >= BATCH_BYTES || this.#pending.length >= this.queueLimit;
   }
 
-  /** The `seq` before the oldest event of history, which is where a replay may start. */
+  /** The `seq` before the oldest event in history: the earliest start of a replay from history. */
   get historyStart(): number {
     return Math.max(this.log.oldest - 1, this.log.newest - this.#maxHistory);
   }
 
-  /** Takes note that the newest event of the log, `text`, is pending. Returns whether it is the only one. */
+  /** Marks `text`, the newest event of the log, as pending. Returns whether it is the only one. */
   pend(text: string): boolean {
     this.#pendingSize += text.length;
     return this.#pending.push(text) === 1;
   }
 
-  /** What is pending, which counts as flushed from now on. */
+  /** Returns the pending events, which count as flushed from now on. */
   takePending(): readonly string[] {
     const pending = this.#pending;
     this.#pending = [];

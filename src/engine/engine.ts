@@ -1,27 +1,27 @@
 import type { History, Published, TopicText } from "../protocol/encode.ts";
 import type { HistoryRange, Message, Placed } from "../protocol/messages.ts";
 
-/** An answer that is there at once, or comes later. */
+/** An answer that comes at once or later. */
 export type Answered<T> = T | Promise<T>;
 
-/** A topic of the engine: its newest message is `seq`, 0 before the first. */
+/** A topic of the engine. `seq` is its newest message, 0 before the first. */
 export type TopicHead = { readonly name: string; readonly epoch: string; readonly seq: number };
 
 /**
- * What gives messages their order: the one place where a message gets its `seq` and a topic its `epoch`. What it has placed
- * it hands to the {@link LocalBroker}, which sends it.
+ * Gives messages their order. Only an engine gives a message its `seq` and a topic its `epoch`. It hands placed
+ * messages to the {@link LocalBroker}, which sends them.
  *
- * An engine in this process answers plainly; nothing is awaited then. One elsewhere answers with promises. Either way:
+ * An engine in this process answers with plain values, and nothing is awaited. One elsewhere returns promises. Both:
  *
- * - it MUST settle publishes in the order in which it was asked, whatever their topics;
- * - it MUST call `accepted` once a publish has its place, and before the first of its events is handed to the broker;
- * - it MUST throw, or reject with, a `ProtocolError` where a request cannot be granted, and then have changed nothing, save
- *   that the topic may have been created by it where topics are created by their first use. `SHUTTING_DOWN` and, of an engine
- *   elsewhere, `UNAVAILABLE` may come from any request;
- * - it MUST NOT settle a request twice, nor keep one for ever.
+ * - MUST settle publishes in the order of the calls, whatever their topics;
+ * - MUST call `accepted` once a publish has its place, before they hand the first of its events to the broker;
+ * - MUST throw, or reject with, a `ProtocolError` if they cannot grant a request. The request then has changed nothing,
+ *   except that its first use of a topic may have created it. Any request may fail with `SHUTTING_DOWN` or, on an
+ *   engine elsewhere, `UNAVAILABLE`;
+ * - MUST NOT settle a request twice, nor leave one unsettled for ever.
  */
 export interface Engine {
-  /** Refuses every request from now on, as `SHUTTING_DOWN`. */
+  /** Refuses every request but `listTopics` from now on, with `SHUTTING_DOWN`. */
   close(): void;
   /** @throws `TOPIC_EXISTS`, `LIMIT_EXCEEDED` */
   createTopic(name: string): Answered<void>;
@@ -29,18 +29,18 @@ export interface Engine {
   deleteTopic(name: string): Answered<void>;
   listTopics(): Answered<readonly TopicHead[]>;
   /**
-   * Has the broker know the topic, as a subscriber or a reader needs it.
+   * Makes sure that the broker knows the topic, before a client subscribes to it or reads it.
    *
    * @throws `TOPIC_NOT_FOUND`
    */
   findTopic(name: string): Answered<void>;
-  /** The same, and creates the topic where topics are created by their first use. */
+  /** Does what `findTopic` does, and creates the topic if topics are created by their first use. */
   openTopic(name: string): Answered<void>;
   /**
-   * Publishes messages, all or none, one after the other.
+   * Publishes all messages or none, under consecutive numbers.
    *
-   * @param accepted told where they stand
-   * @throws `TOPIC_NOT_FOUND`, `TOO_LARGE`
+   * @param accepted receives their place
+   * @throws `TOPIC_NOT_FOUND`, `TOO_LARGE`; `LIMIT_EXCEEDED` if it would create the topic
    */
   publish(name: string, messages: readonly Message[], accepted: (published: Published) => void): Answered<void>;
   /** @throws `TOPIC_NOT_FOUND`, `EPOCH_OVER` */
@@ -49,14 +49,14 @@ export interface Engine {
 
 /** The broker of this process, as an engine sees it. */
 export interface LocalBroker {
-  /** A topic's life has begun, or has become known here: `seq` is its newest message. */
+  /** Adds a topic that was created, or has become known here. `seq` is its newest message, 0 if there is none. */
   topicCreated(text: TopicText, seq: number): void;
   topicDeleted(name: string): void;
   /**
-   * These are now the newest of the topic. The broker ignores what it has already, and what it was not told of in between its
-   * subscribers are told as a gap.
+   * Makes these messages the newest of the topic. The broker ignores those that it already has. If `first` jumps ahead,
+   * it tells the subscribers of a gap.
    */
   append(name: string, placed: Placed): void;
-  /** What this process keeps of the topic's history. */
+  /** The part of the topic's history that this process keeps. */
   history(name: string, range: HistoryRange): History;
 }

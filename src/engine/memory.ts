@@ -5,7 +5,7 @@ import type { Engine, LocalBroker, TopicHead } from "./engine.ts";
 
 export type MemoryEngineLimits = {
   maxTopics: number;
-  /** Bytes of one event's frame. */
+  /** The most bytes of one event's frame. */
   maxMessageBytes: number;
   /** Whether the first use of a topic creates it. */
   autoCreateTopics: boolean;
@@ -15,13 +15,13 @@ export type MemoryEnginePorts = {
   broker: LocalBroker;
   /** The time, ISO 8601 UTC. */
   clock: { iso(): string };
-  /** A short random string that was never made before, for the epoch of a topic. */
+  /** Makes a short random string for the epoch of a topic, never the same one twice. */
   makeEpoch(): string;
 };
 
 type Topic = { readonly text: TopicText; seq: number };
 
-/** The engine of a single node: an increment gives a message its place, and every answer is there at once. */
+/** The engine of a single node. An increment gives a message its place, and every answer comes at once. */
 export class MemoryEngine implements Engine {
   readonly #limits: MemoryEngineLimits;
   readonly #ports: MemoryEnginePorts;
@@ -105,13 +105,13 @@ export class MemoryEngine implements Engine {
 }
 
 /**
- * Refuses messages of which one makes a larger event than `most` bytes: nobody is sent a larger frame than a publisher may
- * send.
+ * Refuses the messages if one makes an event larger than `most` bytes. So no subscriber gets a larger frame than a
+ * publisher may send.
  */
 function checkSizes(text: TopicText, first: number, messages: readonly Message[], ts: string, most: number): void {
   let room = 0;
   for (const message of messages) room = Math.max(room, eventRoom(text, message));
-  // Only where that much might be too much is it worth to know how much it is.
+  // The exact sizes are needed only if the upper bound is too large.
   if (room <= most) return;
   for (const [index, message] of messages.entries()) {
     const size = Buffer.byteLength(encodeEvent(text, first + index, message, ts));

@@ -3,7 +3,7 @@ import { shorten, type Read } from "../protocol/read.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** What was read; a `BAD_REQUEST` is thrown where it is not as it should be. */
+/** Returns what was read. Throws `BAD_REQUEST` if it is invalid. */
 export function checked<T>(read: Read<T>): T {
   if (!read.ok) throw new ProtocolError("BAD_REQUEST", read.problem);
   return read.content;
@@ -13,7 +13,7 @@ export function checked<T>(read: Read<T>): T {
  * Reads a request's body as text.
  *
  * @param maxBytes the size past which nothing more is read
- * @throws {ProtocolError} 413 where the body is larger, 415 where it is compressed, 400 where it is broken off or not UTF-8
+ * @throws {ProtocolError} `TOO_LARGE`, `UNSUPPORTED_ENCODING`, `BAD_REQUEST` if the body is incomplete or not UTF-8
  */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
   const encoding = request.headers.get("content-encoding") ?? "identity";

@@ -23,10 +23,10 @@ type Deps = {
   stopping: () => boolean;
 };
 
-/** Why a stream cannot be served now, but may be later. */
+/** Errors after which a stream may be served later. */
 const PASSING: readonly ErrorCode[] = ["TOPIC_NOT_FOUND", "LIMIT_EXCEEDED", "SHUTTING_DOWN", "UNAVAILABLE"];
 
-/** `GET /topics/{name}/events`: the answer is a stream of server-sent events, save to `HEAD`. */
+/** `GET /topics/{name}/events` answers with a stream of server-sent events; `HEAD` only with its headers. */
 export function openEvents(deps: Deps) {
   const { engine, events, stopping } = deps;
   return async (request: RoutedRequest, server: Timeouts): Promise<Response> => {
@@ -37,7 +37,7 @@ export function openEvents(deps: Deps) {
       if (request.method === "HEAD") {
         events.checkRoom();
         await engine.findTopic(topicOf(request));
-        // A body that is not sent, but has no length: an answer to GET has none either (RFC 9110 §8.6).
+        // The body is not sent and has no length, because the answer to GET has none either (RFC 9110 §8.6).
         return new Response(new ReadableStream(), { headers: STREAM_HEADERS });
       }
       return await open(deps, request, server, query, since);
@@ -57,21 +57,21 @@ async function open(
   since: EventsQuery["since"],
 ): Promise<Response> {
   const topic = topicOf(request);
-  // Of a topic that its first use creates there is no present epoch yet, and no position of it is known.
+  // Read before the topic is opened: a `SEQ` without an epoch names no position in a topic that this request creates.
   const present = broker.epochOf(topic) ?? "";
   const { signal } = request;
   await engine.openTopic(topic);
-  // Nobody reads what is answered to one who has hung up meanwhile.
+  // The client has hung up while the engine was asked: nobody reads this answer.
   if (signal.aborted) return new Response(null, { status: 204 });
-  // Who comes back asks for what it missed, not once more for what it first asked for.
+  // A client that comes back asks for what it missed. The `last_n` that it first asked for no longer counts.
   if (since === undefined) return events.open(request, server, topic, client_id, { last_n, queue, overflow });
   const position = { seq: since.seq, epoch: since.epoch ?? present };
   return events.open(request, server, topic, client_id, { since: position, queue, overflow });
 }
 
 /**
- * The answer to one who comes back and cannot be served now: a browser's `EventSource` does not come back another time from
- * any status but 200.
+ * Answers a client that comes back and cannot be served now. The status is 200: after any other, a browser's
+ * `EventSource` does not come back again.
  */
 function later(deps: Deps, error: ProtocolError): Response {
   noteError(deps, error);
@@ -80,7 +80,7 @@ function later(deps: Deps, error: ProtocolError): Response {
   return new Response(`${retryField()}${streamEvent(frame, { name: "error" })}`, { headers: STREAM_HEADERS });
 }
 
-/** The position that a client goes on from: the one that a lost connection left it with (HTML §9.2.4), or the one it asks for. */
+/** The position that a client continues from: `Last-Event-ID` after a lost connection (HTML §9.2.4), otherwise `since`. */
 function startOf(request: RoutedRequest, { since }: EventsQuery): EventsQuery["since"] {
   const text = request.headers.get("last-event-id");
   if (text === null || text === "") return since;

@@ -2,30 +2,30 @@ import type { Server } from "bun";
 import type { AnswerBudget } from "../ops/answer-budget.ts";
 import { ProtocolError } from "../protocol/codes.ts";
 
-/** What of Bun's server an answer needs that may be read slowly. */
+/** The part of Bun's server that a slowly read answer needs. */
 export type Watched = Pick<Server<unknown>, "timeout" | "requestIP">;
 
 /**
- * How long, in seconds, a reader of a large answer may take nothing. Behind a full send buffer it shows only now and then that it
- * takes something.
+ * How long, in seconds, a reader of a large answer may take nothing. Behind a full send buffer, its progress shows only
+ * now and then.
  */
 const PATIENCE_SECONDS = 60;
 
-/** Has the reader of an answer that may be large given time. */
+/** Gives the reader of a large answer more time. */
 export function readSlowly(request: Request, server: Pick<Watched, "timeout">): void {
   server.timeout(request, PATIENCE_SECONDS);
 }
 
-/** How often others than readers of history have it looked what was read, in milliseconds. */
+/** The least time between two sweeps that others than readers of history cause, in milliseconds. */
 const SWEEP_EVERY_MS = 100;
 
-/** The least that is counted for an answer that waits, in bytes. */
+/** What is counted for a waiting answer on top of its body, in bytes. */
 const OVERHEAD_BYTES = 1024;
 
 /**
- * Answers that are as large as history, and read at whatever pace.
+ * Answers as large as history, to readers of any pace.
  *
- * One counts against the budget until Bun has handed all of it to the kernel, or its connection is gone.
+ * An answer counts against the budget until Bun has handed all of it to the kernel, or its connection is gone.
  */
 export class LargeAnswers {
   readonly #budget: AnswerBudget;
@@ -42,16 +42,16 @@ export class LargeAnswers {
     };
   }
 
-  /** How large one answer had better be, in bytes, so that one reader does not keep all others waiting. */
+  /** How large one answer should be at most, in bytes, so that one reader does not keep all others waiting. */
   get largest(): number {
     return this.#budget.limit / 4;
   }
 
   /**
-   * Refuses what there is no room for, before anything is made for it.
+   * Refuses an answer that there is no room for, before it is encoded.
    *
    * @param about how large the answer will be, in bytes
-   * @throws {ProtocolError} where too much waits already
+   * @throws {ProtocolError} `LIMIT_EXCEEDED` if too much waits already
    */
   checkRoom(server: Watched, about: number): void {
     const budget = this.#budget;
@@ -61,7 +61,7 @@ export class LargeAnswers {
     throw new ProtocolError("LIMIT_EXCEEDED", detail);
   }
 
-  /** Answers with `text`, which its reader may take slowly, as long as it takes some. */
+  /** Answers with `text`. The reader may take it slowly, as long as it takes some. */
   answer(request: Request, server: Watched, text: string, headers: Record<string, string>): Response {
     const body = Buffer.from(text);
     const bytes = body.byteLength + OVERHEAD_BYTES;
@@ -72,7 +72,7 @@ export class LargeAnswers {
     return new Response(body, { headers });
   }
 
-  /** Forgets those that were read: of a request that is answered Bun does not know the address any more. */
+  /** Forgets the answers that were read: Bun no longer knows the address of a request once it is answered. */
   #sweep(server: Watched): void {
     this.#swept = performance.now();
     for (const [request, bytes] of this.#waiting) {

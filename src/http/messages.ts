@@ -8,9 +8,7 @@ import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = { engine: Engine; answers: LargeAnswers; maxMessageBytes: number };
 
-/**
- * How much history one answer carries at the most, in UTF-16 code units of events; the one that crosses it still goes whole.
- */
+/** The most history in one answer, in UTF-16 code units of events. The event that crosses it still goes whole. */
 export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** `POST /topics/{name}/messages` */

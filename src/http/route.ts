@@ -9,7 +9,7 @@ import { pathOf, type RoutedRequest } from "./topic-path.ts";
 
 type Answer = Response | undefined;
 
-/** Answers one request; undefined where it became a WebSocket. A thrown `ProtocolError` is answered as its problem document. */
+/** Answers one request; undefined if it became a WebSocket. A thrown `ProtocolError` is answered as a problem document. */
 export type Handler<Server> = (request: RoutedRequest, server: Server) => Answer | Promise<Answer>;
 
 export type RouteDeps = {
@@ -20,13 +20,13 @@ export type RouteDeps = {
   metrics: Metrics;
 };
 
-/** What a path answers, by method. `HEAD` comes with `GET`. */
+/** The handlers of a path, by method. `HEAD` comes with `GET`. */
 export type Methods<Server> = { readonly [method: string]: Handler<Server> };
 
 /**
- * One path: picks the handler by method.
+ * Handles one path: picks the handler by method.
  *
- * @param whileStopping whether it still answers while the server shuts down
+ * @param whileStopping whether the path still answers while the server shuts down
  */
 export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileStopping = false): Handler<Server> {
   const table = new Map(Object.entries(methods));
@@ -43,7 +43,7 @@ export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileSt
   });
 }
 
-/** What every path has in common: who may ask, and that all that can go wrong is a problem document. */
+/** Does what every path needs: checks who may ask, and turns whatever goes wrong into a problem document. */
 export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler: Handler<Server>): Handler<Server> {
   return async (request, server) => {
     const allowed = deps.mayConnect(request);
@@ -60,7 +60,7 @@ export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler
   };
 }
 
-/** Refuses a request whose fields ask for what cannot be (RFC 9112 §3.2, RFC 9110 §13.1.1). */
+/** Refuses more than one `Host` (RFC 9112 §3.2), and `If-Match` with an entity tag (RFC 9110 §13.1.1). */
 function checkFields({ headers }: Request): void {
   if (headers.get("host")?.includes(",") === true)
     throw new ProtocolError("BAD_REQUEST", "There is more than one Host");
@@ -69,7 +69,7 @@ function checkFields({ headers }: Request): void {
   throw new ProtocolError("PRECONDITION_FAILED", "'If-Match' names an entity tag, and nothing here has one");
 }
 
-/** What a conditional request is answered, and what Bun leaves out (RFC 9110 §13.1.2, §6.6.1). */
+/** Answers `If-None-Match: *` (RFC 9110 §13.1.2), and adds the `Date` that Bun leaves out of answers to `HEAD` (§6.6.1). */
 function conditional({ method, headers }: Request, answer: Answer): Answer {
   const isRead = method === "GET" || method === "HEAD";
   if (method === "HEAD") answer?.headers.set("date", new Date().toUTCString());
@@ -87,13 +87,13 @@ function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
   return new ProtocolError("FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`);
 }
 
-/** Answers with a problem document, and takes note of it. */
+/** Answers with a problem document, and counts the error. */
 export function refuse(deps: RouteDeps, error: ProtocolError, headers?: Record<string, string>): Response {
   noteError(deps, error);
   return problem(error, headers);
 }
 
-/** Counts an error, and logs it where a limit is its reason. */
+/** Counts an error. Logs it if a limit is the reason. */
 export function noteError({ metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">, error: ProtocolError): void {
   metrics.refused(error.code);
   if (error.code !== "LIMIT_EXCEEDED") return;
@@ -110,7 +110,7 @@ function withCors(request: Request, allowed: Allowed, response: Answer): Answer 
   const origin = originOf(request);
   if (origin === null || response === undefined || allowed === "no") return response;
   response.headers.set("access-control-allow-origin", origin);
-  // Not where `*` lets any page in: what a proxy keeps for its user is not for all the world to use.
+  // Not if `*` lets any page in: the credentials that a browser keeps for a proxy are not for every page to use.
   if (allowed === "with credentials") response.headers.set("access-control-allow-credentials", "true");
   response.headers.set("access-control-allow-methods", "GET, HEAD, POST, DELETE");
   const asked = request.headers.get("access-control-request-headers");

@@ -54,7 +54,7 @@ export function routes(deps: HttpDeps) {
   };
 }
 
-/** Any other path. */
+/** Answers any other path. */
 export function notFound(deps: RouteDeps) {
   const handler = guarded<BunServer>(deps, false, (request) => {
     const detail = `There is nothing at ${shorten(pathOf(request))}`;
@@ -67,9 +67,9 @@ export function notFound(deps: RouteDeps) {
 /** `GET /ws` */
 function upgrade(deps: RouteDeps) {
   return (request: Request, server: BunServer): Response | undefined => {
-    // Bun does without the option that RFC 6455 §4.2.1 demands, and a proxy may have taken it out.
+    // RFC 6455 §4.2.1 demands the option `upgrade`. Bun does not check it, and a proxy may have removed it.
     const asked = /(^|,)\s*upgrade\s*(,|$)/i.test(request.headers.get("connection") ?? "");
-    // Bun agrees to the first subprotocol that a client offers, and this server speaks none (RFC 6455 §4.2.2).
+    // Bun accepts the first subprotocol that a client offers, but this server speaks none (RFC 6455 §4.2.2).
     request.headers.delete("sec-websocket-protocol");
     const port = server.requestIP(request)?.port;
     if (asked && server.upgrade(request, { data: { port, peer: undefined } })) return undefined;

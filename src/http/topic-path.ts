@@ -1,16 +1,16 @@
 import { ProtocolError, topicNotFound } from "../protocol/codes.ts";
 import { isName } from "../protocol/names.ts";
 
-/** A request to a path of which a part may be a topic's name, as Bun's router hands it over, percent-decoded. */
+/** A request as Bun's router hands it over. `params.name` is the topic's name in the path, percent-decoded. */
 export type RoutedRequest = Request & { readonly params?: { readonly name?: string } };
 
-/** What the router makes of bytes that are no UTF-8. */
+/** What the router puts in place of bytes that are not UTF-8. */
 const REPLACEMENT = "\uFFFD";
 
 /**
  * The topic that a path under `/topics/` names (RFC 3986 §2.1).
  *
- * @throws {ProtocolError} where its encoding is malformed, or no topic can have that name
+ * @throws {ProtocolError} if its encoding is malformed, or no topic can have that name
  */
 export function topicOf({ params, url }: RoutedRequest): string {
   const name = params?.name ?? "";
@@ -21,7 +21,7 @@ export function topicOf({ params, url }: RoutedRequest): string {
   return name;
 }
 
-/** The path that was asked for (RFC 9112 §3.2), whatever `Host` said, which may be missing or no host at all. */
+/** The path that was asked for (RFC 9112 §3.2). It does not depend on `Host`, which may be missing or invalid. */
 export function pathOf({ url }: { url: string }): string {
   return targetOf(url).split("?")[0] ?? "";
 }
@@ -37,7 +37,7 @@ function targetOf(url: string): string {
   return url.replace(/^[a-z]+:\/\/[^/?]*/i, "").split("#")[0] ?? "";
 }
 
-/** The name as the URL itself spells it: there a malformed one is told from one that has {@link REPLACEMENT} in it. */
+/** The name as the URL itself spells it; undefined if malformed. A valid name may have {@link REPLACEMENT} in it. */
 function spelledOut(url: string): string | undefined {
   const encoded = /^\/topics\/([^/]*)/.exec(pathOf({ url }))?.[1] ?? "";
   try {

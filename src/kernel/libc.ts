@@ -1,6 +1,6 @@
 import { dlopen } from "bun:ffi";
 
-/** The C library's names: of glibc, then of musl. */
+/** The file names of the C library: glibc's, then musl's. */
 const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
 
 const CALLS = {
@@ -16,13 +16,13 @@ const CALLS = {
   setrlimit: { args: ["int", "ptr"], returns: "int" },
 } as const;
 
-/** What Bun has no call of its own for. */
+/** System calls that Bun does not offer. */
 export type Libc = ReturnType<typeof dlopen<typeof CALLS>>["symbols"];
 
 /**
- * The system calls that this server makes past Bun. Linux only: undefined elsewhere.
+ * Opens the C library, for system calls that Bun does not offer. Linux only: undefined elsewhere.
  *
- * @throws {Error} where the C library cannot be loaded
+ * @throws {Error} if the C library cannot be loaded
  */
 export function openLibc(): Libc | undefined {
   if (process.platform !== "linux") return undefined;

@@ -3,24 +3,24 @@ import { closeSync, openSync } from "node:fs";
 import type { Libc } from "./libc.ts";
 import { openFiles } from "./sockets.ts";
 
-/** Linux's numbers: `asm-generic/resource.h`, `asm-generic/fcntl.h`, `linux/socket.h`. */
+/** Linux's constants, from `asm-generic/resource.h`, `asm-generic/fcntl.h`, `linux/socket.h`. */
 const RLIMIT_NOFILE = 7;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
-/** Files that only this guard may open, to tell those who come when there is no other left. */
+/** Files that only this guard may open, to answer newcomers when no other file is left. */
 const RESERVED = 8;
 
-/** Of the open files that are left, the part for probes and other plain HTTP requests: a sixteenth, and this many at least. */
+/** Files for probes and other plain HTTP requests: a sixteenth of those that are left, at least `MIN_FOR_REQUESTS`. */
 const MIN_FOR_REQUESTS = 12;
 const PART_FOR_REQUESTS = 16;
 
-/** More than any system opens: stands for no limit at all. */
+/** Stands for no limit: no system opens more files. */
 const UNLIMITED = 2 ** 31;
 
-/** How often it is asked whether a file is left, in milliseconds; and how often while none is, and for a while after. */
+/** In milliseconds: how often the guard checks whether a file is left, how often while none is, and how long that lasts. */
 const WATCH_MS = 250;
 const GUARD_MS = 20;
 const CALM_MS = 2000;
@@ -28,7 +28,7 @@ const CALM_MS = 2000;
 /** How many newcomers are answered in one turn of the event loop. */
 const TOLD_A_TURN = 256;
 
-/** A part of a request: enough to know a liveness probe. */
+/** How much of a request is read: enough to recognize a liveness probe. */
 const REQUEST_BYTES = 4096;
 
 const ALIVE = answer("200 OK", "application/json", `{"status":"ok"}`);
@@ -46,15 +46,15 @@ function answer(status: string, type: string, body: string): Uint8Array {
 /**
  * The limit of open files (`ulimit -n`): how many connections it leaves room for, and what happens once it is reached.
  *
- * Bun tries again and again to accept a connection for which there is no file, and has time for little else. So some files are
- * kept back, with which newcomers are told.
+ * If no file is left for a connection, Bun tries to accept it again and again, and does little else. So some files are
+ * kept back, to answer newcomers with.
  */
 export class OpenFiles {
   readonly #libc: Libc;
-  /** The limit that the system gives. */
+  /** The limit that the system sets. */
   readonly limit: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Newcomers that had not asked for anything yet, who are told next time. */
+  /** Newcomers that have sent no request yet. They are answered at the next check. */
   readonly #silent: number[] = [];
 
   constructor(libc: Libc) {
@@ -62,18 +62,18 @@ export class OpenFiles {
     this.limit = Math.min(Number(this.#rlimit()[0]), UNLIMITED);
   }
 
-  /** How many connections of subscribers there may be, beside the files that are open now and those for plain requests. */
+  /** How many connections of subscribers fit beside the files that are open now and those for plain requests. */
   get maxConnections(): number {
     const left = this.limit - RESERVED - openFiles().length;
     return Math.max(1, left - Math.max(MIN_FOR_REQUESTS, Math.floor(left / PART_FOR_REQUESTS)));
   }
 
   /**
-   * Watches over the limit from now on.
+   * Watches the limit from now on.
    *
    * @param listener the socket that accepts connections
-   * @param told called with how many were told that no file is left for them
-   * @param failed called with a fault, after which it goes on
+   * @param told called with the number of newcomers for which no file is left
+   * @param failed called with a fault; the guard then goes on
    */
   guard(listener: number, told: (newcomers: number) => void, failed: (cause: unknown) => void): void {
     this.#setLimit(this.limit - RESERVED);
@@ -106,7 +106,7 @@ export class OpenFiles {
       const fd = this.#libc.accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) break;
       const head = this.#read(fd);
-      // To close on one whose request is still on its way would reset its connection, and lose it the answer.
+      // Closing before the request has arrived would reset the connection, and the answer would be lost.
       if (head === "") this.#silent.push(fd);
       else this.#tell(fd, head);
       newcomers++;

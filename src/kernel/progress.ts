@@ -1,9 +1,9 @@
 import type { Address, Sockets, Transfer } from "./sockets.ts";
 
-/** How often, in milliseconds, all open files may be gone through to find those of connections. */
+/** The least time between two searches of all open files for those of connections, in milliseconds. */
 const SEARCH_EVERY_MS = 1000;
 
-/** Where a connection was when it was last looked at. */
+/** What a connection had transferred when it was last looked at. */
 export type Look = { fd: number; transfer: Transfer };
 
 /** A connection that may be slow instead of dead. */
@@ -12,12 +12,12 @@ export interface Watched {
   look: Look | undefined;
 }
 
-/** What of the sockets it asks. */
+/** The part of `Sockets` that is used here. */
 type SocketLookup = Pick<Sockets, "find" | "transfer">;
 
 /**
- * Tells a slow peer from a dead one where it answers nothing: one that takes bytes off its backlog, or is in the middle of
- * sending something long, cannot answer, and is alive.
+ * Tells a slow peer from a dead one, if neither answers. A peer that takes bytes off its backlog, or is still sending
+ * something long, cannot answer but is alive.
  */
 export class Progress {
   readonly #sockets: SocketLookup;
@@ -27,25 +27,25 @@ export class Progress {
     this.#sockets = sockets;
   }
 
-  /** Whether bytes have moved, in whichever direction, since `peer` was last looked at; looks again for the next time. */
+  /** Whether bytes have moved in either direction since `peer` was last looked at. Looks again for the next time. */
   moved(peer: Watched): boolean {
     const { remote, look: before } = peer;
     if (remote === undefined || before === undefined) return false;
     const transfer = this.#sockets.transfer(before.fd, remote);
     peer.look = transfer === undefined ? undefined : { fd: before.fd, transfer };
     if (transfer === undefined) return false;
-    // What the peer's kernel confirms of a heartbeat, with nothing before it, is not yet read by anybody.
+    // A kernel confirms a lone heartbeat although nobody has read it, so this counts only if bytes waited before.
     const taken = before.transfer.waiting && transfer.acked > before.transfer.acked;
     return taken || transfer.received > before.transfer.received;
   }
 
-  /** Whether the peer's own system has everything that was handed to the kernel so far. */
+  /** Whether the peer's own system has confirmed everything that was handed to the kernel so far. */
   arrived({ remote, look }: Watched): boolean {
     const transfer = remote && look && this.#sockets.transfer(look.fd, remote);
     return transfer?.waiting === false;
   }
 
-  /** Has a first look at `peers`, as far as their sockets can be found now. */
+  /** Takes a first look at the `peers` whose sockets it finds. Does nothing if the last search is too recent. */
   begin(peers: readonly Watched[]): void {
     const now = performance.now();
     if (peers.length === 0 || now - this.#searchedAt < SEARCH_EVERY_MS) return;

@@ -2,7 +2,7 @@ import { ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
 import type { Libc } from "./libc.ts";
 
-/** Linux's numbers of what is asked of sockets: `asm-generic/socket.h`, `linux/tcp.h`. */
+/** Linux's constants for socket options, from `asm-generic/socket.h`, `linux/tcp.h`. */
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
@@ -11,23 +11,23 @@ const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
 const AF_INET = 2;
 
-/** Room for any socket's address. */
+/** Room for any socket's address, in bytes. */
 const ADDRESS_BYTES = 128;
 
 /** One end of a connection. */
 export type Address = { address: string; port: number };
 
-/** How far a connection has come, in bytes since it began. */
+/** What a connection has transferred since it began, in bytes. */
 export type Transfer = {
   /** What the peer's kernel has confirmed. */
   acked: bigint;
   /** What came from the peer. */
   received: bigint;
-  /** Whether anything waits that the peer's kernel has not confirmed. */
+  /** Whether anything waits to be confirmed by the peer's kernel. */
   waiting: boolean;
 };
 
-/** The sockets of this process, asked of the kernel by their file descriptors, which Bun does not tell. */
+/** The sockets of this process. Bun does not tell their file descriptors, so they are found by asking the kernel. */
 export class Sockets {
   readonly #libc: Libc;
   readonly #address = new Uint8Array(ADDRESS_BYTES);
@@ -40,7 +40,7 @@ export class Sockets {
   /**
    * The socket that listens on `port`.
    *
-   * @throws {Error} where there is none
+   * @throws {Error} if there is none
    */
   listener(port: number): number {
     const found = openFiles().find((fd) => this.#option(fd, SO_ACCEPTCONN) === 1 && this.#portOf(fd) === port);
@@ -49,10 +49,10 @@ export class Sockets {
   }
 
   /**
-   * Sets how many bytes the kernel keeps of each connection that `listener` accepts from now on, in either direction.
+   * Sets how many bytes the kernel buffers in each direction, for each connection that `listener` accepts from now on.
    * Linux takes twice as much memory for them.
    *
-   * @throws {Error} where the system refuses
+   * @throws {Error} if the system refuses
    */
   bound(listener: number, { send, receive }: { send: number; receive: number }): void {
     for (const [option, bytes] of [
@@ -65,7 +65,7 @@ export class Sockets {
     }
   }
 
-  /** The sockets whose peers are these, each in its place, as far as they are found. Linear in the open files. */
+  /** The sockets connected to `peers`, in the same order; undefined for those not found. Linear in the open files. */
   find(peers: readonly Address[]): (number | undefined)[] {
     const keys = peers.map(keyOf);
     const wanted = new Set(keys);
@@ -77,7 +77,7 @@ export class Sockets {
     return keys.map((key) => found.get(key));
   }
 
-  /** How far the connection to `peer` has come; undefined where `fd` is another one's by now. */
+  /** What the connection to `peer` has transferred; undefined if `fd` belongs to another connection by now. */
   transfer(fd: number, peer: Address): Transfer | undefined {
     if (this.#peerOf(fd) !== keyOf(peer)) return undefined;
     const length = new Uint32Array([this.#info.byteLength]);
@@ -116,7 +116,7 @@ export class Sockets {
   }
 }
 
-/** The numbers of every file that this process has open. */
+/** The descriptors of all files that this process has open. */
 export function openFiles(): number[] {
   return readdirSync("/proc/self/fd").map(Number);
 }
@@ -125,13 +125,13 @@ function keyOf({ address, port }: Address): string {
   return `${addressText(addressBytes(address))} ${port}`;
 }
 
-/** Bytes in one way of writing: an IPv4 address the same whether it comes by itself or within an IPv6 one (RFC 4291 §2.5.5.2). */
+/** An address as text to compare: of IPv4 the same, alone or within IPv6 (RFC 4291 §2.5.5.2). */
 function addressText(bytes: Uint8Array): string {
   const hex = bytes.toHex();
   return hex.replace(/^00000000000000000000ffff/, "");
 }
 
-/** The bytes of an address as it is written (RFC 4291 §2.2). */
+/** The bytes of an IPv4 or IPv6 address (RFC 4291 §2.2). */
 export function addressBytes(address: string): Uint8Array {
   const [, head = address, dotted] = /^(.*:)?(\d+\.\d+\.\d+\.\d+)$/.exec(address) ?? [];
   const tail = dotted === undefined ? [] : dotted.split(".").map(Number);

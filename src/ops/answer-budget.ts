@@ -1,11 +1,11 @@
 /**
- * The bound on what all clients together leave unread of the answers to their requests: pages of history, and the acks of those
- * who publish and do not read.
+ * Bounds what all clients together leave unread of their answers: pages of history, and acks of publishers that do not
+ * read.
  */
 export class AnswerBudget {
   /** Bytes. */
   readonly limit: number;
-  /** Gives back what was read since; asked for where there is no room, so it has to be cheap if it has nothing to give. */
+  /** Releases what was read since. It runs whenever there is no room, so it must be cheap if it has nothing to release. */
   reclaim: () => void = () => {};
   #used = 0;
 
@@ -18,7 +18,7 @@ export class AnswerBudget {
     return this.#used;
   }
 
-  /** Whether there is room for so many bytes more. */
+  /** Whether there is room for `bytes` more. */
   hasRoom(bytes: number): boolean {
     if (this.#used + bytes > this.limit) this.reclaim();
     return this.#used + bytes <= this.limit;

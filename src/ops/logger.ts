@@ -3,7 +3,7 @@ const LEVELS = { debug: 10, info: 20, warn: 30, error: 40 } as const;
 export type Level = keyof typeof LEVELS;
 export type Format = "text" | "json";
 
-/** Facts beside a log line's words: plain values, and a `cause` where something failed. */
+/** Facts beside a log line's message: plain values, and a `cause` if something failed. */
 export type Fields = Record<string, unknown>;
 
 /** Writes one line for each event of level `level` or above. */

@@ -3,10 +3,10 @@ import { CLOSE, ERRORS, type Close, type ErrorCode } from "../protocol/codes.ts"
 
 type Sample = { labels?: Record<string, string>; value: number };
 
-/** One metric: what it is, and what it stands at when it is asked. */
+/** One metric. `read` returns its current value. */
 export type Metric = { name: string; type: "counter" | "gauge"; help: string; read: () => number | readonly Sample[] };
 
-/** What has happened since the start, counted. */
+/** Counts what has happened since the start. */
 export class Metrics implements BrokerMetrics {
   #published = 0;
   #delivered = 0;
@@ -36,7 +36,7 @@ export class Metrics implements BrokerMetrics {
     this.#closed.set(close, (this.#closed.get(close) ?? 0) + 1);
   }
 
-  /** What was done since the start, for the log. */
+  /** The totals since the start, for the log. */
   get totals(): { published: number; delivered: number; dropped: number } {
     return { published: this.#published, delivered: this.#delivered, dropped: this.#dropped };
   }
@@ -60,7 +60,7 @@ export class Metrics implements BrokerMetrics {
   }
 }
 
-/** What every process tells of itself, under the names that Prometheus' own clients use. */
+/** Metrics of the process itself, under the names that Prometheus' own clients use. */
 export function processMetrics(): Metric[] {
   return [
     {

@@ -8,10 +8,10 @@ type Level = "info" | "warn";
 type Kind = { level: Level; held: number; fields: Fields; timer: ReturnType<typeof setTimeout> };
 
 /**
- * Lines that clients can cause as often as they like: of each kind at most one a second.
+ * Logs lines that clients can cause as often as they like: at most one of each kind in a second.
  *
- * The first of a kind is logged at once. Of those that follow within a second the last is logged when the second is over, with
- * the number of the others as `held_back`.
+ * The first of a kind is logged at once. When the second is over, the last one that followed is logged, with the number
+ * of the others as `held_back`.
  */
 export class Throttle {
   readonly #log: Logger;
@@ -21,12 +21,12 @@ export class Throttle {
     this.#log = log;
   }
 
-  /** @param message what happened, the same words for each of a kind */
+  /** @param message what happened; the same words make the same kind */
   warn(message: string, fields: Fields): void {
     this.#take("warn", message, fields);
   }
 
-  /** @param message what happened, the same words for each of a kind */
+  /** @param message what happened; the same words make the same kind */
   info(message: string, fields: Fields): void {
     this.#take("info", message, fields);
   }
@@ -42,7 +42,7 @@ export class Throttle {
     kind.fields = fields;
   }
 
-  /** Logs what is held back, and holds back nothing more. */
+  /** Logs what is held back, and stops the timers. */
   stop(): void {
     for (const [message, kind] of this.#kinds) {
       clearTimeout(kind.timer);

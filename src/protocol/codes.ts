@@ -1,8 +1,8 @@
 /**
- * Every error code: one code, one meaning. The HTTP status of each stands here alone, with the
- * title that RFC 9110 §15 gives it.
+ * Every error code, each with one meaning. Its HTTP status stands only here, with the title from RFC 9110 §15 (429: RFC
+ * 6585 §4).
  *
- * `SLOW_CONSUMER` has none: it is told on a connection, and answers no request.
+ * `SLOW_CONSUMER` has no status: it is told on a connection, and answers no request.
  */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, title: "Bad Request" },
@@ -25,7 +25,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** The ways in which the server itself closes a WebSocket (RFC 6455 §7.4; 4000 and up are ours). */
+/** How the server closes a WebSocket (RFC 6455 §7.4). Codes from 4000 on are our own. */
 export const CLOSE = {
   shuttingDown: { code: 1001, reason: "shutting down" },
   slowConsumer: { code: 1013, reason: "slow consumer" },
@@ -36,7 +36,7 @@ export const CLOSE = {
 
 export type Close = (typeof CLOSE)[keyof typeof CLOSE];
 
-/** A request that cannot be granted, in the words its sender is told. Thrown by the broker, answered by a transport. */
+/** A request that cannot be granted, in the words that its sender is told. Transports and HTTP answer it. */
 export class ProtocolError extends Error {
   readonly code: ErrorCode;
   readonly topic: string | undefined;
@@ -57,7 +57,7 @@ export function topicNotFound(topic: string): ProtocolError {
   return new ProtocolError("TOPIC_NOT_FOUND", `Topic '${topic}' not found`, { topic });
 }
 
-/** Names the limit and its value, so that whoever reads it knows what to raise. */
+/** Names the limit and its value, so that the reader knows what to raise. */
 export function limitExceeded(limit: string, value: number, details: { topic?: string } = {}): ProtocolError {
   return new ProtocolError("LIMIT_EXCEEDED", `${limit} is ${value}: that many are in use already`, details);
 }

@@ -11,15 +11,15 @@ export type Publish = {
   type: "publish";
   topic: string;
   messages: readonly Message[];
-  /** Whether they came as `messages`, which is acknowledged with how many they are. */
+  /** Whether they came as `messages`. The ack then says how many they are. */
   batch: boolean;
   /** Whether to acknowledge them. */
   ack: boolean;
 };
-/** A client's frame, read: payloads stand in it as the text that came. */
+/** A client's frame, checked. Its payloads stay the text that came. */
 export type Request = Subscribe | Unsubscribe | Publish | Ping;
 
-/** What a frame came to: the frame, or what is wrong with it and as much of its envelope as could be read. */
+/** A decoded frame, or what is wrong with it and as much of its envelope as could be read. */
 export type Decoded =
   | { ok: true; request: Request; requestId: RawJson | undefined }
   | { ok: false; problem: string; requestId: RawJson | undefined; topic: string | undefined };
@@ -27,7 +27,7 @@ export type Decoded =
 /**
  * Reads one text frame. Never throws, whatever the text.
  *
- * The payload and `request_id` are cut out of the text itself, so that they go back as they came: number literals keep
+ * The payload and `request_id` are cut out of the text itself, so that they go out as they came: number literals keep
  * their digits, keys their order and their repetitions.
  */
 export function decode(text: string): Decoded {
@@ -104,7 +104,7 @@ function nameOf(given: unknown): string | undefined {
   return name.ok ? name.content : undefined;
 }
 
-/** The `request_id` as it was written; undefined where there is none, or none that can be one. */
+/** The `request_id` as it was written; undefined if it is missing or invalid. */
 function requestIdOf(text: string, plain: boolean, id: unknown): RawJson | undefined {
   if (typeof id === "string" && plain) return `"${id}"`;
   if (typeof id !== "string" && typeof id !== "number") return undefined;

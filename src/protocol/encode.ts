@@ -2,15 +2,15 @@ import type { Answer, Notice } from "./frames.ts";
 import type { Message } from "./messages.ts";
 import type { RawJson } from "./raw-json.ts";
 
-/** One life of a topic, and the text that its frames have in common, written once. */
+/** One life of a topic, with the text that its frames have in common, encoded once. */
 export type TopicText = {
   readonly topic: string;
   readonly epoch: string;
-  /** The topic's name. */
+  /** The topic's name, as JSON. */
   readonly name: RawJson;
-  /** How each of its events begins, up to the number. */
+  /** The beginning of each event, up to its number. */
   readonly event: string;
-  /** The fields that each ack of a publish to it has. */
+  /** The fields that every ack of a publish has in common. */
   readonly ack: string;
 };
 
@@ -25,10 +25,10 @@ export function topicText(topic: string, epoch: string): TopicText {
   };
 }
 
-/** What one publish put into a topic: the messages `first` to `seq`, at the time `ts`. */
+/** The place of one publish in its topic: the messages `first` to `seq`, at the time `ts`. */
 export type Published = { readonly text: TopicText; readonly first: number; readonly seq: number; readonly ts: string };
 
-/** The gap of every event from `first` to `last`, both included, as its subscriber is told. */
+/** Tells a subscriber of a gap: every event from `first` to `last`, both included. */
 export function slowConsumer(topic: string, first: number, last: number): Notice {
   const dropped = last - first + 1;
   const events = dropped === 1 ? "1 event was" : `${dropped} events were`;
@@ -44,7 +44,7 @@ export function encodeNotice(notice: Notice, ts: string): string {
   return JSON.stringify({ ...notice, ts });
 }
 
-/** An answer to a request, whose `request_id` goes back as the text that it came as. */
+/** Encodes an answer to a request. `requestId` goes back as the text that came. */
 export function encodeAnswer(answer: Answer, requestId: RawJson | undefined, ts: string): string {
   const { type, ...rest } = answer;
   const id = requestId === undefined ? "" : `"request_id":${requestId},`;
@@ -52,9 +52,9 @@ export function encodeAnswer(answer: Answer, requestId: RawJson | undefined, ts:
 }
 
 /**
- * The ack of a publish, the one answer on the hot path.
+ * Encodes the ack of a publish, the only answer on the hot path.
  *
- * @param batch whether the messages came as a batch, whose publisher is told how many they are
+ * @param batch whether the messages came as a batch; the ack then says how many they are
  */
 export function encodePublished(
   { text, first, seq, ts }: Published,
@@ -66,25 +66,25 @@ export function encodePublished(
   return `${head}${text.ack}${range}"seq":${seq},"ts":"${ts}"}`;
 }
 
-/** The one text of an event, made when it is published and sent as it is to every subscriber, now and on replay. */
+/** Encodes an event, once, when it is published. Every subscriber is sent this text, live and on replay. */
 export function encodeEvent(text: TopicText, seq: number, { id, payload }: Message, ts: string): string {
   return `${text.event}${seq},"ts":"${ts}","message":{"id":"${id}","payload":${payload}}}`;
 }
 
-/** Room for what stands in an event beside its topic, id and payload: number, time, braces. */
+/** Room for the rest of an event, besides its topic, id and payload: number, time, braces. */
 const EVENT_ROOM = 96;
 
-/** The bytes that an event takes at the most, reckoned without reading its payload. */
+/** The most bytes that an event can take, computed without reading its payload. */
 export function eventRoom(text: TopicText, { id, payload }: Message): number {
   return EVENT_ROOM + BYTES_A_UNIT * (text.event.length + id.length + payload.length);
 }
 
-/** UTF-8 takes no more for one UTF-16 code unit. */
+/** The most bytes that UTF-8 takes for one UTF-16 code unit. */
 const BYTES_A_UNIT = 3;
 
 const MESSAGE_KEY = '"message":{';
 
-/** What history tells of an event: its number, time, id and payload, cut out of its text. */
+/** An event as history shows it: number, time, id and payload, cut out of its text. */
 function historyEntry(text: TopicText, event: string): string {
   const start = text.event.length - `"seq":`.length;
   const message = event.indexOf(MESSAGE_KEY, start);
@@ -94,13 +94,13 @@ function historyEntry(text: TopicText, event: string): string {
 /** A part of a topic's history. */
 export type History = {
   text: TopicText;
-  /** The oldest message that history holds, and the newest; older than the oldest is none where it is empty. */
+  /** The oldest and the newest message in history. If it is empty, `oldest` is `newest + 1`. */
   oldest: number;
   newest: number;
   events: readonly string[];
-  /** How large they are, in UTF-16 code units. */
+  /** The size of `events`, in UTF-16 code units. */
   size: number;
-  /** Whether more than these were asked for, and are there. */
+  /** Whether history has more of what was asked for. */
   more: boolean;
 };
 

@@ -1,10 +1,10 @@
 /**
- * What travels between a client and the server, both ways: the wire's types, without a schema, so that the client
- * library shares them. `schema.ts` has the schema of each.
+ * The types of all frames, both ways. They need no zod, so that the client library can share them. `schema.ts` has the
+ * schema of each.
  */
 import type { ErrorCode } from "./codes.ts";
 
-/** What becomes of a subscriber whose queue is full. */
+/** What happens to a subscriber whose queue is full. */
 export const OVERFLOWS = ["drop_oldest", "latest", "disconnect"] as const;
 export type Overflow = (typeof OVERFLOWS)[number];
 
@@ -14,7 +14,7 @@ export type Position = { epoch: string; seq: number };
 /** Every `seq` from first to last, both included. */
 export type SeqRange = { first_seq: number; last_seq: number };
 
-/** Events that a subscriber was not sent and will not be. */
+/** Events that a subscriber was not sent, and never will be. */
 export type Gap = SeqRange & { dropped: number };
 
 type RequestId = string | number;
@@ -24,11 +24,11 @@ export type SubscribeFrame = Request & {
   type: "subscribe";
   topic: string;
   client_id: string;
-  /** Replay of so many of the newest messages in history. Excludes `since`. */
+  /** How many of the newest messages in history to replay. Excludes `since`. */
   last_n?: number | undefined;
-  /** Replay of everything after this position. */
+  /** Replay everything after this position. */
   since?: Position | undefined;
-  /** How many messages may wait for it: 1 to `MAX_SUBSCRIBER_QUEUE`. */
+  /** How many messages may wait for the subscriber: 1 to `MAX_SUBSCRIBER_QUEUE`. */
   queue?: number | undefined;
   overflow?: Overflow | undefined;
 };
@@ -39,13 +39,13 @@ export type PublishFrame = Request & { type: "publish"; topic: string; ack?: boo
 export type PingFrame = Request & { type: "ping" };
 export type ClientFrame = SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame;
 
-/** When a frame was made; of an event when it was published. ISO 8601, UTC. */
+/** When the frame was made, or the event published. ISO 8601, UTC. */
 type Dated = { ts: string };
 
 /**
- * What a subscription begins with: `seq` is the newest message at that moment, `replay` how many events follow from
- * history. Where a position was asked for, it says whether all that came after it follows, and if not what is missing
- * for good, as far as that can be told.
+ * The beginning of a subscription. `seq` is the newest message at that moment. `replay` is how many events follow from
+ * history. If a position was asked for, `recovered` says whether everything after it follows. If not, `missed` says
+ * what is lost for good, as far as that can be told.
  */
 export type Subscribed = {
   topic: string;
@@ -56,14 +56,14 @@ export type Subscribed = {
   missed?: SeqRange | undefined;
 };
 
-/** What answers a frame, save the ack of a publish. */
+/** What answers a frame, except the ack of a publish. */
 export type Answer =
   | { type: "ack"; topic: string; status: "ok" }
   | ({ type: "ack"; status: "ok" } & Subscribed)
   | { type: "error"; topic?: string | undefined; error: { code: ErrorCode; message: string } }
   | { type: "pong" };
 
-/** What no request asked for, and is no event. */
+/** A frame that is neither an answer nor an event. */
 export type Notice =
   | { type: "info"; msg: "topic_deleted"; topic: string; reason?: "shutdown" | undefined }
   | { type: "info"; msg: "subscription_replaced"; topic: string }
@@ -71,7 +71,7 @@ export type Notice =
   | { type: "info"; msg: "ping" }
   | { type: "error"; topic: string; error: Gap & { code: "SLOW_CONSUMER"; message: string } };
 
-/** The ack of a publish; that of a batch says also how many messages it had, and the `seq` of the first. */
+/** The ack of a publish. For a batch it also says how many messages it had, and the `seq` of the first. */
 export type PublishedAck = { type: "ack"; topic: string; status: "ok"; epoch: string; seq: number } & (
   { first_seq: number; count: number } | { first_seq?: undefined; count?: undefined }
 );

@@ -45,7 +45,7 @@ export function readMessages(text: string, makeId: () => string): Read<Message[]
   return { ok: true, content: messagesOf(text, heads) };
 }
 
-/** Reads the fields of a query; `?field=` is as good as none, and one that is not known is refused by its name. */
+/** Reads the fields of a query. An empty field, `?field=`, counts as absent. An unknown field is refused by its name. */
 function readQuery<T>(schema: z.ZodType<T> & { shape: object }, query: URLSearchParams): Read<T> {
   const known = Object.keys(schema.shape);
   const unknown = [...query.keys()].find((key) => !known.includes(key));

@@ -5,25 +5,25 @@ import { read, type Read } from "./read.ts";
 /** A message to publish: `payload` is the text its publisher sent, not a value read from it. */
 export type Message = { id: string; payload: RawJson };
 
-/** Messages that have their place in a topic: numbered from `first` on, published at `ts`. */
+/** Messages with their place in a topic: numbered from `first` on, published at `ts`. */
 export type Placed = { readonly first: number; readonly ts: string; readonly messages: readonly Message[] };
 
-/** Which part of a topic's history is asked for. */
+/** The part of a topic's history that is asked for. */
 export type HistoryRange = {
-  /** The newest so many. */
+  /** How many of the newest messages. */
   last_n?: number | undefined;
-  /** All after this `seq`, of the present epoch where none is named. */
+  /** Everything after this `seq`, in the current epoch if none is named. */
   since?: { epoch?: string; seq: number } | undefined;
-  /** Up to this `seq`. */
+  /** Up to this `seq`, included. */
   until?: number | undefined;
   epoch?: string | undefined;
-  /** About how much, in UTF-16 code units; the event that crosses it still goes whole. */
+  /** About how much at most, in UTF-16 code units. The event that crosses it still goes whole. */
   most: number;
 };
 
 /**
- * A function that reads the elements of `messages`, up to the first that is not as `schemaOf` says: of a hundred
- * thousand bad ones only the first is described.
+ * Makes a function that reads the elements of `messages`. It stops at the first bad one, so that a hundred thousand bad
+ * ones cost one description.
  */
 export function batchReader<T>(schemaOf: (name: string) => z.ZodType<T>): (elements: readonly unknown[]) => Read<T[]> {
   const schema = z.compile(schemaOf("messages[]"), { strict: true });
@@ -42,14 +42,14 @@ const PAYLOAD_KEY = '"payload"';
 const COLON = 0x3a;
 
 /**
- * The text of `message.payload` in a frame that is known to have one. Where a key is repeated the last one counts, as it
- * does for `JSON.parse`.
+ * The text of `message.payload` in a frame that is known to have one. If a key is repeated, the last one counts, as in
+ * `JSON.parse`.
  *
- * @param plain whether no character of the text is escaped
+ * @param plain whether the text has no escapes
  */
 export function payloadOf(text: string, plain: boolean): RawJson {
-  // In plain text a quoted word with a colon after it is a key. The first such key is the message's, unless another comes
-  // after its value. So what is before it need not be read.
+  // Without escapes, a quoted word before a colon is a key. The first such key belongs to the message, unless another
+  // comes after its value. So nothing before it needs to be read.
   const colon = skipSpace(text, text.indexOf(PAYLOAD_KEY) + PAYLOAD_KEY.length);
   if (plain && text.charCodeAt(colon) === COLON) {
     const start = skipSpace(text, colon + 1);
@@ -59,12 +59,12 @@ export function payloadOf(text: string, plain: boolean): RawJson {
   return payloadAt(text, lastMember(text, skipSpace(text, 0), "message"));
 }
 
-/** The text of the payload of the message that is the whole document. */
+/** The text of `payload` in a document that is one message. */
 export function solePayloadOf(text: string): RawJson {
   return payloadAt(text, skipSpace(text, 0));
 }
 
-/** `heads` with the texts of their payloads, from a document whose `messages` they were read from. */
+/** Adds their payloads' texts to `heads`, from the document whose `messages` they were read from. */
 export function messagesOf(text: string, heads: readonly { id: string }[]): Message[] {
   let at = skipSpace(text, lastMember(text, skipSpace(text, 0), "messages") + 1);
   return heads.map(({ id }) => {

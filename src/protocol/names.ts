@@ -1,7 +1,7 @@
-/** A topic's name and a `client_id` are at most this long, in UTF-8 bytes. */
+/** The most bytes of a topic's name or a `client_id`, in UTF-8. */
 export const MAX_NAME_BYTES = 255;
 
-/** Nearly every name, told at little cost. */
+/** Matches nearly every valid name, at little cost. */
 const PLAIN = /^[ -~]{1,255}$/;
 const CONTROL = /\p{Cc}/u;
 

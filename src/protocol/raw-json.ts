@@ -29,7 +29,7 @@ export function eachMember(text: string, at: number, visit: Visit): number {
   return i + 1;
 }
 
-/** Where the value of `name` starts in the object at `at`, of the last one where the key is repeated; -1 if it has none. */
+/** Where the value of `name` starts in the object at `at`; of a repeated key the last one; -1 if there is none. */
 export function lastMember(text: string, at: number, name: string): number {
   let found = -1;
   eachMember(text, at, (key, start) => {
@@ -60,7 +60,7 @@ function endsScalar(c: number): boolean {
   return c === COMMA || c === CLOSE_BRACE || c === CLOSE_BRACKET || c <= 0x20;
 }
 
-/** A count instead of recursion: a payload may be nested as deeply as its size allows. */
+/** Counts instead of recursing: a payload may be nested as deeply as its size allows. */
 function skipNested(text: string, at: number): number {
   let depth = 0;
   let i = at;

@@ -1,9 +1,9 @@
 import type { z } from "zod";
 
-/** What something from outside came to: its content, or what is wrong with it. */
+/** The result of reading outside input: its content, or what is wrong with it. */
 export type Read<T> = { ok: true; content: T } | { ok: false; problem: string };
 
-/** Reads a value by a schema. Of all that may be wrong it names the first, in the order of the schema's fields. */
+/** Reads a value by a schema. Names only the first problem, in the order of the schema's fields. */
 export function read<T>(schema: z.ZodType<T>, value: unknown): Read<T> {
   const result = schema.safeParse(value);
   if (result.success) return { ok: true, content: result.data };
@@ -28,7 +28,7 @@ export function describe(value: unknown): string {
 
 const MAX_ECHO = 64;
 
-/** A client's own words in an error text, cut so that the answer to a bad frame is never a large one. */
+/** Cuts a client's own words for an error text, so that the answer to a bad frame is never large. */
 export function shorten(words: string): string {
   return words.length <= MAX_ECHO ? words : `${words.slice(0, MAX_ECHO).toWellFormed()}…`;
 }

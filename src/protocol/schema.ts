@@ -1,4 +1,4 @@
-/** The schema of everything that comes in from outside, and of everything that is answered. */
+/** The schemas of everything that comes in from outside, and of everything that the server sends. */
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "./codes.ts";
 import { parsePosition } from "./event-stream.ts";
@@ -6,7 +6,7 @@ import { OVERFLOWS, type ServerFrame } from "./frames.ts";
 import { isName, MAX_NAME_BYTES } from "./names.ts";
 import { describe } from "./read.ts";
 
-/** A name that a client chooses; `field` is what its sender calls it, `missing` the problem where there is none. */
+/** A name that a client chooses. `field` is what the client calls it; `missing` is the problem if there is none. */
 function name(field: string, missing: string) {
   return z
     .string({ error: ({ input }) => (input === undefined || input === null ? missing : `${field} must be a string`) })
@@ -16,7 +16,7 @@ function name(field: string, missing: string) {
 export const topicName = name("'topic'", "Missing 'topic'");
 const clientIdFor = (type: string) => name("'client_id'", `Missing 'client_id' for ${type}`);
 
-// What a subscriber may ask for, in a frame as in a query.
+// What a subscriber may ask for, in frames and in queries.
 const integer = (problem: string, min: number, max = Number.MAX_SAFE_INTEGER) => {
   const inFrame = z.int(problem).min(min, problem).max(max, problem);
   const digits = z.string().regex(/^\d{1,15}$/, problem);
@@ -43,13 +43,13 @@ const oneStart = ({ last_n, since: from }: { last_n?: unknown; since?: unknown }
   last_n === undefined || from === undefined;
 const ONE_START = "'since' and 'last_n' exclude each other";
 
-/** `id`, or `message.id` of what its sender calls `message`. */
+/** `id`, or `message.id` in an object that the client calls `message`. */
 const fieldOf = (message: string, field: string) => (message === "" ? field : `${message}.${field}`);
 const idOf = (message: string) => z.guid(`${fieldOf(message, "id")} must be a valid UUID`);
 const payloadIn = (message: string) =>
   z.unknown().refine((value) => value !== undefined, `Missing '${fieldOf(message, "payload")}'`);
 
-/** A message with an id of its own, as frames carry it. `called` is what its sender calls it. */
+/** A message that must have an id, as in frames. `called` is what the client calls it. */
 export function message(called: string, missing = `'${called}' must be an object`) {
   return z.object(
     { id: idOf(called), payload: payloadIn(called) },
@@ -57,15 +57,15 @@ export function message(called: string, missing = `'${called}' must be an object
   );
 }
 
-/** A message that the server gives an id where it has none. */
+/** A message that may lack an id; the server then gives it one. */
 export function messageForm(called: string) {
   return z.object({ id: idOf(called).nullish(), payload: payloadIn(called) }, `'${called}' must be an object`);
 }
 
-/** Messages that stand or fall together, before each of them is read. */
+/** Messages that are published all or none. Each of them is read later. */
 const batch = z.array(z.unknown(), "'messages' must be an array").min(1, "'messages' must not be empty");
 
-/** A field that may be missing, or null, which is the same. */
+/** A field that may be missing. `null` counts as missing. */
 const optional = <T extends z.ZodType>(schema: T) =>
   schema
     .nullish()
@@ -87,7 +87,7 @@ export const FRAMES = {
     })
     .refine(oneStart, ONE_START),
   unsubscribe: z.object({ type: z.literal("unsubscribe"), topic: topicName, client_id: clientIdFor("unsubscribe") }),
-  // The one frame on the hot path.
+  // The only frame on the hot path.
   publish: z.compile(
     z.object({
       type: z.literal("publish"),
@@ -109,7 +109,7 @@ export const BODIES = {
   publishBatch: z.object({ messages: batch }),
 } as const;
 
-/** How many subscribers one answer lists where its query does not say, and at the most. */
+/** How many subscribers one answer lists: the default, and the most that a query may ask for. */
 export const SUBSCRIBERS_PAGE = 1000;
 
 const limit = integer(`'limit' must be an integer from 1 to ${SUBSCRIBERS_PAGE}`, 1, SUBSCRIBERS_PAGE);
@@ -143,7 +143,7 @@ export type EventsQuery = z.infer<typeof QUERIES.events>;
 export type HistoryQuery = z.infer<typeof QUERIES.history>;
 export type TopicQuery = z.infer<typeof QUERIES.topic>;
 
-// What the server sends. Strict: a field that is in no schema is a fault.
+// What the server sends. These schemas are strict: a field that is in no schema is a fault.
 
 const text = z.string().min(1);
 const seq = z.int().min(0);
@@ -164,7 +164,7 @@ const info = <const M extends string, S extends z.core.$ZodLooseShape>(msg: M, s
 const acked = { topic: text, status: ok };
 const ackedAt = { ...acked, epoch: text, seq };
 
-/** Every frame that a client is sent. */
+/** Every frame that the server sends. */
 export const serverFrame: z.ZodType<ServerFrame> = z.union([
   frame("event", { topic: text, seq, message: sentMessage }),
   answer("ack", acked),
@@ -197,7 +197,7 @@ const subscriber = z.strictObject({
   connected_since: ts,
 });
 
-/** Every answer over HTTP that is JSON, by the path's pattern and the method. */
+/** Every JSON answer over HTTP, by method and path pattern. */
 export const ANSWERS = {
   "GET /topics": z.strictObject({ topics: z.array(z.strictObject({ name: text, subscribers: z.int().min(0) })) }),
   "POST /topics": z.strictObject({ status: z.literal("created"), topic: text }),

@@ -8,30 +8,27 @@ export type ClosingDeps = {
   nextTurn: NextTurn;
   /** How long, in milliseconds, a client may take to read what it was sent. */
   closeGraceMs: number;
-  /** What all of them together may leave unsent, in bytes. */
+  /** What all peers that are being closed may leave unsent together, in bytes. */
   closingBytes: number;
-  /** Undefined where the system does not tell what has arrived. */
+  /** Undefined if the system does not tell what has arrived. */
   progress: Progress | undefined;
 };
 
 /** How many connections are closed for good in one turn of the event loop, so that other clients do not wait. */
 const CLOSED_A_TURN = 16;
 
-/** How often the server looks at what the clients have taken that do not say so, in milliseconds. */
+/** How often the server checks what clients have taken that do not say so, in milliseconds. */
 const LOOK_MS = 500;
 
-/** How long a client has to say by itself that it has read everything, in milliseconds. */
+/** How long a client may take to say that it has read everything before the server checks, in milliseconds. */
 const SAY_SO_MS = 2000;
 
 type Wait = { timer: ReturnType<typeof setTimeout>; bytes: number; since: number };
 
-/**
- * Peers whose connections are to be closed. Each stays connected until its client has read what it was sent, or its grace is
- * over.
- */
+/** Peers that are being closed. Each stays connected until its client has read what it was sent, or its grace is over. */
 export class Closing {
   readonly #deps: ClosingDeps;
-  /** The longest waiting first. */
+  /** In order: the one that waits longest comes first. */
   readonly #waits = new Map<ConnectedPeer, Wait>();
   #bytes = 0;
   readonly #read = new Set<ConnectedPeer>();
@@ -50,12 +47,12 @@ export class Closing {
     return this.#waits.keys();
   }
 
-  /** How many were closed so far after they had read everything, and how many before that. */
+  /** How many were closed so far after they had read everything (`told`), and how many before that (`cutOff`). */
   get ended(): { readonly told: number; readonly cutOff: number } {
     return { ...this.#ended };
   }
 
-  /** Takes a peer that was sent its last. */
+  /** Takes a peer that is sent nothing more. */
   add(peer: ConnectedPeer): void {
     const { closeGraceMs, closingBytes, progress } = this.#deps;
     const timer = setTimeout(() => this.finish(peer, "CLOSE_GRACE_MS is over"), closeGraceMs);
@@ -69,7 +66,7 @@ export class Closing {
     if (progress !== undefined) this.#lookTimer ??= setTimeout(this.#lookLater, LOOK_MS);
   }
 
-  /** To be called when the client has read everything. */
+  /** Call when the client has read everything. */
   received(peer: ConnectedPeer): void {
     if (!this.#waits.has(peer) || this.#read.has(peer)) return;
     this.#ended.told++;
@@ -77,13 +74,13 @@ export class Closing {
     this.#read.add(peer);
   }
 
-  /** Waits no longer for a client: what it was sent is left to the kernel. */
+  /** Stops waiting for a client, and leaves what it was sent to the kernel. */
   finish(peer: ConnectedPeer, reason: string): void {
     this.#cutOff(peer, reason);
     peer.finish();
   }
 
-  /** Drops the connection that waits longest, so that another has room. Returns false where there is none. */
+  /** Drops the connection that waits longest, to make room for another. Returns false if there is none. */
   makeRoom(): boolean {
     const [longest] = this.#waits.keys();
     if (longest === undefined) return false;
@@ -91,7 +88,7 @@ export class Closing {
     return true;
   }
 
-  /** To be called when the connection is closed. Returns whether it was here. */
+  /** Call when the connection is closed. Returns whether the peer was being closed. */
   remove(peer: ConnectedPeer): boolean {
     const wait = this.#waits.get(peer);
     if (wait === undefined) return false;
@@ -116,7 +113,7 @@ export class Closing {
     this.#deps.log.debug("closed before it had read everything", { ...factsOf(peer), reason });
   }
 
-  /** Closes those that do not answer a ping, as every client should, once their own systems have everything. */
+  /** Closes clients that do not answer a ping, as every client should, once their own systems have confirmed everything. */
   readonly #lookLater = (): void => {
     this.#lookTimer = this.#waits.size === 0 ? undefined : setTimeout(this.#lookLater, LOOK_MS);
     this.#deps.nextTurn(() => this.#look());

@@ -3,16 +3,16 @@ import type { Session } from "../broker/session.ts";
 import type { Fields } from "../ops/logger.ts";
 import type { HeartbeatPeer } from "./heartbeat.ts";
 
-/** A client's connection, as all transports have it. */
+/** A client's connection, whatever its transport. */
 export interface ConnectedPeer extends Peer, HeartbeatPeer {
   readonly session: Session;
-  /** Whether the kernel has taken everything that was sent; it is blocked from now on if not. */
+  /** Whether the kernel has taken everything that was sent. If not, the peer is blocked from now on. */
   readonly sentAll: boolean;
   /** What waits in this process until the kernel takes it, in bytes. */
   readonly unsentBytes: number;
-  /** Ends the connection as it was told to close, whatever the client has read. */
+  /** Completes the close, whatever the client has read. */
   finish(): void;
-  /** Drops the connection, and what is unsent with it. */
+  /** Drops the connection, with everything that is unsent. */
   cut(): void;
 }
 

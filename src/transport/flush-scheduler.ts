@@ -1,23 +1,23 @@
 import type { Logger } from "../ops/logger.ts";
 
-/** How long a flush is put off at the most, whatever else the turns of the event loop have to do meanwhile. */
+/** How long further turns of the event loop may delay a flush, in milliseconds. */
 const MAX_WAIT_MS = 2;
 
-/** About how many subscribers can be sent to in the time that it takes to read sixteen messages. */
+/** Waiting for more messages pays off if each has more subscribers than this. */
 const SUBSCRIBERS_PER_MESSAGE = 16;
 
-/** Messages after which their subscribers do not wait for the end of a turn, however few they are. */
+/** After this many messages a flush does not wait for the end of the turn, unless waiting pays off. */
 const ENOUGH_MESSAGES = 32;
 
 /**
- * Decides when what was published is flushed. The later, the more messages one send to a subscriber carries; the earlier, the
- * less its client waits while the server still reads.
+ * Decides when to flush. A later flush puts more messages into one send. With an earlier one, clients wait less while
+ * the server still reads.
  *
- * - A flush comes at the end of the turn of the event loop, when all that the sockets had to say was read, or `intervalMs`
- *   later.
- * - It waits for further turns, while each brings messages, where few messages go to many subscribers: a turn that ends while a
- *   publisher is still writing sees only the first of them.
- * - It comes at once where many messages go to few subscribers each. Clients that answer them do so while the server reads on.
+ * - A flush comes at the end of the turn of the event loop, when all that the sockets had to say was read, or
+ *   `intervalMs` later.
+ * - It waits for further turns, while each brings messages, if few messages go to many subscribers: a turn that ends
+ *   while a publisher is still writing sees only the first of them.
+ * - It comes at once if many messages go to few subscribers each. Their clients can answer while the server reads on.
  */
 export class FlushScheduler {
   readonly #flush: () => void;
@@ -25,19 +25,19 @@ export class FlushScheduler {
   readonly #log: Logger;
   #scheduled = false;
   #wokenAt = 0;
-  /** Since the last flush. */
+  /** How many were published since the last flush. */
   #messages = 0;
   #messagesLastTurn = 0;
   #mostSubscribers = 0;
 
-  /** @param intervalMs how long events may wait to be sent together; 0 is until a turn ends */
+  /** @param intervalMs how long events may wait to be sent together; 0 means until a turn ends */
   constructor(flush: () => void, intervalMs: number, log: Logger) {
     this.#flush = flush;
     this.#intervalMs = intervalMs;
     this.#log = log;
   }
 
-  /** Asks for a flush soon: so many messages were published to so many subscribers. */
+  /** Asks for a flush soon, after `messages` were published to `subscribers`. */
   wake(messages: number, subscribers: number): void {
     this.#messages += messages;
     if (subscribers > this.#mostSubscribers) this.#mostSubscribers = subscribers;

@@ -4,16 +4,16 @@ import type { Logger } from "../ops/logger.ts";
 import type { Progress, Watched } from "../kernel/progress.ts";
 import { encodeNotice } from "../protocol/encode.ts";
 
-/** The topic of Bun's own publish that a WebSocket is subscribed to for its heartbeat; clients' topics are not Bun's. */
+/** The topic of Bun's own publish that carries heartbeats to WebSockets. Clients' topics are not Bun's. */
 export const HEARTBEAT_TOPIC = "heartbeat";
 
 /** Heartbeats that may pass without a sign of life before a connection counts as dead. */
 const MISSES = 2;
 
-/** Heartbeats after which one counts as dead of which the kernel cannot tell whether it is slow. */
+/** The same for a connection whose socket was not found, so that the kernel cannot tell whether it is slow. */
 const MISSES_UNSEEN = 10;
 
-/** How many connections have their heartbeat in one turn of the event loop, so that other clients do not wait. */
+/** How many connections get a heartbeat in one turn, if the interval allows, so that other clients do not wait. */
 const SLICE = 8;
 
 /** The least time, in milliseconds, between two slices. */
@@ -31,17 +31,17 @@ export interface HeartbeatPeer extends Watched {
 
 export type HeartbeatPorts<P> = {
   peers: Iterable<P> & { readonly size: number };
-  /** Undefined where the system does not tell. */
+  /** Undefined if the system does not tell. */
   progress: Progress | undefined;
-  /** Told of a peer that counts as dead. */
+  /** Called for a peer that counts as dead. */
   giveUp(peer: P): void;
 };
 
 /**
- * Sends `info` `ping` to every WebSocket each `intervalMs`, a few at a time, and gives up those that have been silent for
- * three of them.
+ * Sends every peer a heartbeat each `intervalMs`, a few peers at a time; a WebSocket gets `info` `ping`. Gives up a
+ * peer that has left two unanswered by the time of the third.
  *
- * Bun's idle timeout cannot tell them: each publish starts it anew.
+ * Bun's idle timeout cannot find dead peers: each publish restarts it.
  */
 export class Heartbeat<P extends HeartbeatPeer> {
   readonly #intervalMs: number;
@@ -49,7 +49,7 @@ export class Heartbeat<P extends HeartbeatPeer> {
   readonly #log: Logger;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #round: Iterator<P> | undefined;
-  /** What the last slice left to the next, in parts of a peer. */
+  /** What the division into slices left over the last time. */
   #carried = 0;
 
   constructor(intervalMs: number, clock: Clock, log: Logger) {
@@ -77,7 +77,7 @@ export class Heartbeat<P extends HeartbeatPeer> {
     );
   }
 
-  /** Into how many slices a round is cut that goes to so many. */
+  /** How many slices a round of `size` peers takes. */
   #slices(size: number): number {
     return Math.max(1, Math.min(Math.ceil(size / SLICE), Math.floor(this.#intervalMs / MIN_DELAY_MS)));
   }
@@ -86,7 +86,7 @@ export class Heartbeat<P extends HeartbeatPeer> {
     clearTimeout(this.#timer);
   }
 
-  /** How many of `size` the next slice takes, so that those of a round together take each once. */
+  /** How many of `size` peers the next slice takes. The slices of a round together take each peer once. */
   #share(size: number): number {
     const slices = this.#slices(size);
     const due = this.#carried + size;
@@ -94,7 +94,7 @@ export class Heartbeat<P extends HeartbeatPeer> {
     return Math.floor(due / slices);
   }
 
-  /** The next `count` peers, each once, going round and round. */
+  /** The next `count` peers, each at most once. After the last peer comes the first. */
   #next(peers: Iterable<P>, count: number): P[] {
     const slice = new Set<P>();
     let begun = false;
@@ -120,7 +120,7 @@ export class Heartbeat<P extends HeartbeatPeer> {
       return false;
     });
     ports.progress?.begin(living.filter(({ unanswered, look }) => unanswered > 0 && look === undefined));
-    // None stays subscribed between heartbeats: a subscription takes memory in Bun and slows every send.
+    // No peer stays subscribed between heartbeats: a subscription takes memory in Bun and slows every send.
     for (const peer of living) peer.listen(true);
     server.publish(HEARTBEAT_TOPIC, encodeNotice({ type: "info", msg: "ping" }, this.#clock.iso()), false);
     for (const peer of living) {

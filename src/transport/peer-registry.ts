@@ -14,13 +14,13 @@ export type PeerRegistryDeps = {
   maxConnections: number;
 };
 
-/** What a shutdown is told. */
+/** What a shutdown is told by the registry. */
 export type RegistryWatcher = { drained(peer: ConnectedPeer): void; emptied(): void };
 
 /**
- * Every peer that is connected, by whatever transport, and the bound on their number.
+ * All connected peers, whatever their transport, and the bound on their number.
  *
- * Those that are being closed count until they are gone, but make room for a new one where there is no other.
+ * Peers that are being closed count until they are gone. Where there is no other room, one makes way for a new peer.
  */
 export class PeerRegistry implements Iterable<ConnectedPeer> {
   readonly #deps: PeerRegistryDeps;
@@ -31,7 +31,7 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
     this.#deps = deps;
   }
 
-  /** Those that are not being closed. */
+  /** The peers that are not being closed. */
   [Symbol.iterator](): IterableIterator<ConnectedPeer> {
     return this.#peers.values();
   }
@@ -40,12 +40,12 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
     return this.#peers.size;
   }
 
-  /** How many there are, those that are being closed among them. */
+  /** How many peers there are, including those that are being closed. */
   get total(): number {
     return this.#peers.size + this.#deps.closing.size;
   }
 
-  /** How many are connected by `transport`, those that are being closed among them. */
+  /** How many peers are connected by `transport`, including those that are being closed. */
   count(transport: Transport): number {
     let count = 0;
     for (const peer of this.#peers) if (peer.transport === transport) count++;
@@ -53,12 +53,12 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
     return count;
   }
 
-  /** Whether one more is refused: nobody is being closed, who would make room. */
+  /** Whether one more peer is refused: there is no room, and no peer is being closed that could make some. */
   get full(): boolean {
     return this.#peers.size >= this.#deps.maxConnections && this.#deps.closing.size === 0;
   }
 
-  /** @throws {ProtocolError} `LIMIT_EXCEEDED` where there is no room for one more, and none can be made */
+  /** Makes room for one more peer. @throws {ProtocolError} `LIMIT_EXCEEDED` if it cannot */
   checkRoom(): void {
     const { maxConnections, closing } = this.#deps;
     if (this.total < maxConnections || closing.makeRoom()) return;
@@ -70,14 +70,14 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
     this.#deps.log.debug("connected", factsOf(peer));
   }
 
-  /** To be called when the peer was blocked and is no more. */
+  /** Call when the peer is no longer blocked. */
   drained(peer: ConnectedPeer): void {
     if (!this.#peers.has(peer)) return;
     peer.session.drained();
     this.watcher?.drained(peer);
   }
 
-  /** To be called when the peer is to be closed, having been sent its last. */
+  /** Call when the peer is being closed, and is sent nothing more of its subscriptions. */
   closing(peer: ConnectedPeer, close: Close): void {
     const { broker, closing, metrics, log } = this.#deps;
     metrics.closed(close);
@@ -87,12 +87,12 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
     closing.add(peer);
   }
 
-  /** To be called when a client that is to be closed has read everything. */
+  /** Call when a client that is being closed has read everything. */
   received(peer: ConnectedPeer): void {
     this.#deps.closing.received(peer);
   }
 
-  /** To be called once the peer's connection is closed. */
+  /** Call once the peer's connection is closed. */
   gone(peer: ConnectedPeer, reason: string): void {
     const { broker, closing, log } = this.#deps;
     if (this.#peers.delete(peer)) {

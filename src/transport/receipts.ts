@@ -1,7 +1,7 @@
 /**
- * How far one client has said that it has read. Behind every so much that it is sent goes a ping; while the one before is
- * unanswered, nothing more is sent. So there is never more on its way to the client than it can read in good time,
- * whatever the kernels in between would take.
+ * How far one client has said that it has read. A ping follows each portion of what it is sent. If the ping before is
+ * still unanswered then, nothing more is sent. So the client can read all that is on its way in good time, however much
+ * the kernels in between would take.
  *
  * A client that has never answered a ping is not held to this.
  */
@@ -11,7 +11,7 @@ export class Receipts {
   #waiting = false;
   #answers = false;
 
-  /** To be called when a receipt is due. Returns whether to ask for it. */
+  /** Call when a receipt is due. Returns whether to ask for it. */
   due(): boolean {
     if (this.#waiting) {
       this.behind = this.#answers;
@@ -21,7 +21,7 @@ export class Receipts {
     return true;
   }
 
-  /** To be called when the client has answered. */
+  /** Call when the client has answered. */
   answered(): void {
     this.#waiting = false;
     this.#answers = true;

@@ -1,4 +1,4 @@
-/** How many requests of one connection may be under way or wait; beyond that nothing more is read from it. */
+/** How many requests of one connection may be under way or wait. Beyond that nothing more is read from it. */
 export const MAX_REQUESTS_UNDER_WAY = 64;
 
 /** Where the answer of a request goes. */
@@ -6,10 +6,10 @@ export interface Answerer {
   answerText(text: string): void;
 }
 
-/** A request. It answers by way of `to`, and is settled when it returns, or when the promise that it returns is. */
+/** A request. It answers through `to`. It is settled when it returns, or when the promise that it returns is settled. */
 export type Work = (to: Answerer) => void | Promise<void>;
 
-/** A request under way, and the answers that it holds back while those before it are not settled. */
+/** A request under way. It holds back its answers until the requests before it are settled. */
 class Slot implements Answerer {
   settled = false;
   #heldBack: string[] | undefined = [];
@@ -24,7 +24,7 @@ class Slot implements Answerer {
     else this.#heldBack.push(text);
   }
 
-  /** Sends what was held back, and holds back nothing more. */
+  /** Sends what was held back. Later answers go out at once. */
   release(): void {
     const texts = this.#heldBack ?? [];
     this.#heldBack = undefined;
@@ -33,21 +33,21 @@ class Slot implements Answerer {
 }
 
 /**
- * Keeps the answers of one connection in the order of its requests, whatever time an engine takes for each.
+ * Keeps the answers of one connection in the order of its requests, however long an engine takes for each.
  *
- * Publishes may be under way together. Anything else waits until what came before it is settled, and what comes after it
- * waits for it.
+ * Publishes may be under way together. Any other request waits until all before it are settled, and all after it wait
+ * for it.
  */
 export class RequestOrder {
   readonly #to: Answerer;
   readonly #settled: () => void;
   readonly #slots: Slot[] = [];
   readonly #waiting: { work: Work; isPublish: boolean }[] = [];
-  /** Whether what is under way are publishes only. */
+  /** Whether only publishes are under way. */
   #publishing = false;
   #starting = false;
 
-  /** @param settled called when a request is settled that took its time */
+  /** @param settled called when a request that returned a promise is settled */
   constructor(to: Answerer, settled: () => void) {
     this.#to = to;
     this.#settled = settled;
@@ -58,13 +58,13 @@ export class RequestOrder {
     return this.#slots.length + this.#waiting.length;
   }
 
-  /** Takes note of a request that is under way already, and that nothing was under way before. It must not reject. */
+  /** Adds a request that is already under way. Nothing may be under way before it. `pending` must not reject. */
   track(pending: Promise<void>, isPublish: boolean): void {
     this.#publishing = isPublish;
     this.#await(this.#takeSlot(), pending);
   }
 
-  /** @param work must not throw, nor reject */
+  /** Adds a request. @param work must not throw, nor reject */
   add(work: Work, isPublish: boolean): void {
     this.#waiting.push({ work, isPublish });
     this.#startSome();

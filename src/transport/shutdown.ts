@@ -7,10 +7,10 @@ import type { PeerRegistry } from "./peer-registry.ts";
 /** The shortest time after which a client is asked to come back, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** How many clients may come back within a millisecond, on the average. */
+/** How many clients may come back within a millisecond, on average. */
 const RETURNS_A_MS = 5;
 
-/** Takes leave of all clients: each is sent what is queued for it, told of the shutdown, and closed. */
+/** Says goodbye to all clients: each is sent what is queued for it, told of the shutdown, and closed. */
 export class Shutdown {
   readonly #broker: Broker;
   readonly #registry: PeerRegistry;
@@ -22,7 +22,7 @@ export class Shutdown {
     this.#closing = closing;
   }
 
-  /** Resolves when all are closed, those that do not take what is queued at the end of `graceMs`. */
+  /** Resolves when all clients are closed. Those that do not take what is queued are closed after `graceMs`. */
   async run(graceMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const drained = (peer: ConnectedPeer) => {
@@ -46,7 +46,7 @@ export class Shutdown {
     peer.close(CLOSE.shuttingDown);
   }
 
-  /** Spread over the clients, so that they do not all come back at once. */
+  /** When a client should come back. The time is random, so that not all clients come back at once. */
   #retryAfter(): number {
     return Math.round(RETRY_MS + Math.random() * Math.max(2 * RETRY_MS, this.#registry.total / RETURNS_A_MS));
   }

@@ -2,7 +2,7 @@ import type { ServerWebSocket } from "bun";
 
 type Sender = Pick<ServerWebSocket<unknown>, "sendText">;
 
-/** What of Bun's socket a peer needs. */
+/** The part of Bun's socket that a peer needs. */
 export type Socket = Sender & { readonly data: { port?: number | undefined } } & {
   cork<T>(write: (socket: Sender) => T): T;
 } & Pick<

@@ -11,7 +11,7 @@ import type { Notice, Overflow, Subscribed } from "../protocol/frames.ts";
 import type { ConnectedPeer } from "./connected-peer.ts";
 import type { PeerRegistry } from "./peer-registry.ts";
 
-/** Events as the bytes of a stream. What was encoded last is kept: all subscribers of a topic are sent the same array. */
+/** Encodes events as the bytes of a stream. Keeps the last result: all subscribers of a topic are sent the same array. */
 export class StreamEncoder {
   readonly #utf8 = new TextEncoder();
   #last: { texts: readonly string[]; bytes: Uint8Array<ArrayBuffer> } | undefined;
@@ -30,9 +30,9 @@ export class StreamEncoder {
 export type SsePeerDeps = { registry: PeerRegistry; clock: Clock; log: Logger; encoder: StreamEncoder };
 
 /**
- * A stream of server-sent events as a peer: for one subscription, which begins with the stream.
+ * A stream of server-sent events as a peer. It has one subscription, which begins with the stream.
  *
- * Blocked until the stream is there to be written to, and whenever the kernel takes no more.
+ * It is blocked until the stream can be written to, and whenever the kernel takes no more.
  */
 export class SsePeer implements ConnectedPeer {
   readonly transport = "sse";
@@ -54,7 +54,7 @@ export class SsePeer implements ConnectedPeer {
   #batching = false;
   /** What was sent during a batch, or before the stream was there. */
   #gathered = "";
-  /** The size of what was written last, which is all that may be unsent. */
+  /** The size of the last write, and of those while blocked: no more can be unsent. */
   #written = 0;
   #closing = false;
 
@@ -66,9 +66,9 @@ export class SsePeer implements ConnectedPeer {
   }
 
   /**
-   * Sends the first event of the stream. Its id is the position that those which follow start from.
+   * Sends the first event of the stream. Its id is the position that the following events start from.
    *
-   * @param overflow what is to become of it when it is slow
+   * @param overflow the overflow policy of the subscription
    */
   begin(subscribed: Subscribed, overflow: Overflow | undefined): void {
     const { epoch, seq, replay } = subscribed;
@@ -78,7 +78,7 @@ export class SsePeer implements ConnectedPeer {
     this.#put(retryField() + streamEvent(ack, { name: "subscribed", id: eventId({ epoch, seq: seq - replay }) }));
   }
 
-  /** Writes to `stream` from now on. Resolves when the stream has come to its end. */
+  /** Writes to `stream` from now on. Resolves when the stream ends. */
   attach(stream: ReadableStreamDirectController): Promise<void> {
     this.#stream = stream;
     this.blocked = false;
@@ -115,8 +115,8 @@ export class SsePeer implements ConnectedPeer {
       this.#put(streamEvent(text, { name: "info" }));
       return;
     }
-    // Who was told of a gap has passed it: on its return it is not sent what it was told is dropped. Save one who
-    // asked to be disconnected, who would rather return than have the gap.
+    // A client that was told of a gap has passed it: when it comes back, it is not sent those events. With `disconnect`
+    // it is: it asked to come back instead of having a gap.
     const passed = { id: eventId({ epoch: this.#epoch, seq: notice.error.last_seq }) };
     this.#put(streamEvent(text, { name: "slow_consumer", ...(this.#passesGaps ? passed : {}) }));
   }
@@ -127,14 +127,14 @@ export class SsePeer implements ConnectedPeer {
     return this.blocked ? this.#written : 0;
   }
 
-  /** Nothing answers a comment: that the kernel still takes what is sent is all the life that can be seen. */
+  /** Nothing answers a comment. The only visible sign of life is that the kernel still takes what is sent. */
   ping(): void {
     if (this.blocked) return;
     this.unanswered = 0;
     this.#put(COMMENT);
   }
 
-  /** Ends the stream once the kernel has taken what was sent, which it delivers by itself from then on. */
+  /** Ends the stream once the kernel has taken what was sent. From then on the kernel delivers it by itself. */
   close(close: Close): void {
     if (this.#closing) return;
     this.#closing = true;
@@ -153,7 +153,7 @@ export class SsePeer implements ConnectedPeer {
     this.gone("cut off");
   }
 
-  /** To be called when the connection is closed. */
+  /** Call when the connection is closed. */
   gone(reason: string): void {
     this.blocked = true;
     this.#stream = undefined;
@@ -179,7 +179,7 @@ export class SsePeer implements ConnectedPeer {
     const written = this.#stream.write(chunk);
     this.#stream.flush();
     if (typeof written === "number" || this.blocked) return;
-    // The chunk was taken all the same; no more follow until it has gone.
+    // Bun has taken the chunk all the same. No more follows until it has gone.
     this.blocked = true;
     written
       .then(() => this.#unblocked())

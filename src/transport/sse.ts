@@ -6,10 +6,10 @@ import { SsePeer, StreamEncoder, type SsePeerDeps } from "./sse-peer.ts";
 
 export type SseDeps = Omit<SsePeerDeps, "encoder"> & { broker: Broker };
 
-/** What of Bun's server a stream needs. */
+/** The part of Bun's server that a stream needs. */
 export type Timeouts = Pick<Server<unknown>, "timeout" | "requestIP">;
 
-/** The side of server-sent events (HTML §9.2): a request opens a stream, which is a subscription. */
+/** The transport for server-sent events (HTML §9.2). A request opens a stream, and each stream is one subscription. */
 export class SseTransport {
   readonly #broker: Broker;
   readonly #peerDeps: SsePeerDeps;
@@ -19,13 +19,13 @@ export class SseTransport {
     this.#peerDeps = { ...deps, encoder: new StreamEncoder() };
   }
 
-  /** @throws {ProtocolError} where there may be no more connections */
+  /** @throws {ProtocolError} `LIMIT_EXCEEDED` if there may be no more connections */
   checkRoom(): void {
     const { registry } = this.#peerDeps;
     if (registry.full) registry.checkRoom();
   }
 
-  /** @throws {ProtocolError} where the subscription cannot be granted */
+  /** @throws {ProtocolError} if the connection or the subscription cannot be granted */
   open(request: Request, server: Timeouts, topic: string, clientId: string, options: SubscribeOptions): Response {
     const { registry } = this.#peerDeps;
     registry.checkRoom();
@@ -35,8 +35,8 @@ export class SseTransport {
     registry.add(peer);
     peer.begin(subscribed, options.overflow);
     request.signal.addEventListener("abort", () => peer.gone("hung up"), { once: true });
-    // A stream may be quiet for long; whether anybody is there is for the heartbeat to find out. The connection would
-    // stay without a time limit after the stream, which is one reason why the headers close it.
+    // A stream may be quiet for long. The heartbeat finds out whether the client is still there. The connection would
+    // still have no time limit after the stream, which is one reason why the headers close it.
     server.timeout(request, 0);
     const stream = new ReadableStream({ type: "direct", pull: (controller) => peer.attach(controller) });
     return new Response(stream, { headers: STREAM_HEADERS });

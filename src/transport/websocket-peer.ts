@@ -23,39 +23,39 @@ export type WebSocketPeerDeps = {
   clock: Clock;
   throttle: Throttle;
   nextTurn: NextTurn;
-  /** What all clients together may leave unread of their answers. */
+  /** Bounds what all clients together leave unread of their answers. */
   budget: AnswerBudget;
-  /** What may be on its way to a client, in bytes. */
+  /** How much is sent to a client before a receipt is due; also the size of the kernel's send buffer, in bytes. */
   sendBufferBytes: number;
 };
 
-/** What a ping behind the last frame carries, and its pong brings back (RFC 6455 §5.5.3): all before it was read. */
+/** The payload of the ping behind the last frame. Its pong (RFC 6455 §5.5.3) says that everything before it was read. */
 const RECEIPT = "read so far";
 
-/** The same in the middle of many events: those before it were read. */
+/** The same between events: its pong says that those before it were read. */
 const PASSED = "passed";
 
-/** What `ServerWebSocket.send` returns for a frame that waits in user space, the kernel having taken no more. */
+/** What `ServerWebSocket.send` returns for a frame that waits in user space, because the kernel takes no more. */
 const ENQUEUED = -1;
 
-/** A WebSocket as a peer: blocked once the kernel takes no more, until everything was taken. */
+/** A WebSocket as a peer. It is blocked while bytes wait for the kernel, or the client is behind with its receipts. */
 export class WebSocketPeer implements ConnectedPeer, Answerer {
-  // What a flush asks of every peer comes first, so that it lies close together.
+  // A flush reads these fields of every peer. They come first, so that they lie close together.
   blocked = false;
   readonly #socket: Socket;
   /** What was sent since the last receipt was due, in UTF-16 code units. */
   #sinceReceipt = 0;
-  /** Made with the first event: of a hundred thousand idle clients each field counts. */
+  /** Made with the first event: with a hundred thousand idle clients, each field counts. */
   #receipts: Receipts | undefined;
   readonly transport = "websocket";
   readonly connectedAt = Date.now();
   unanswered = 0;
   look: Look | undefined;
-  /** Whether its frames are handled: not once it is to be closed, or is gone. */
+  /** Whether its frames are handled. False once it is being closed, or is gone. */
   open = true;
   readonly session: Session;
   readonly #deps: WebSocketPeerDeps;
-  /** Made with the first request that takes its time. */
+  /** Made with the first request that waits for an engine. */
   #requests: RequestOrder | undefined;
   readonly #reading: Reading;
   #looksAgain = false;
@@ -87,7 +87,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     if (first !== undefined && texts.length === 1) return this.event(first);
     let worst = Number.POSITIVE_INFINITY;
     let length = 0;
-    // What the kernel leaves of the last of it, which goes out as the cork ends, shows when something is sent next.
+    // The rest goes out when the cork ends. What the kernel leaves of it shows with the next send.
     this.#socket.cork((socket) => {
       for (const text of texts) {
         worst = Math.min(worst, socket.sendText(text));
@@ -100,7 +100,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
 
   batch(batch: Batch): void {
     this.#socket.cork(() => batch.write());
-    // Inside a cork every send looks taken; only now does it show.
+    // Inside a cork every send looks taken. What the kernel has left shows only now.
     this.#look();
   }
 
@@ -113,7 +113,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     this.#sinceReceipt += length;
     if (this.#receipts !== undefined && this.#sinceReceipt < this.#deps.sendBufferBytes) return;
     this.#sinceReceipt = 0;
-    // The first is asked for at once, so that it is known early whether the client answers at all.
+    // The first receipt is asked for at once, to learn early whether the client answers at all.
     this.#receipts ??= new Receipts();
     if (this.#receipts.due()) this.#socket.ping(PASSED);
     else if (this.#receipts.behind) this.blocked = true;
@@ -123,21 +123,21 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     this.#note(this.#socket.sendText(encodeNotice(notice, this.#deps.clock.iso())));
   }
 
-  /** Answers a request. A client that leaves too many answers unread is not listened to until it has read them all. */
+  /** Answers a request. If a client leaves too many answers unread, nothing is read from it until it has taken them all. */
   answerText(text: string): void {
     const status = this.#socket.sendText(text);
     this.#note(status);
     if (status === ENQUEUED && this.#reading.addUnread(text.length)) this.#pauseForUnread();
   }
 
-  /** Takes note of a ping frame, which Bun has answered by itself. */
+  /** Handles a ping frame, which Bun has answered by itself. */
   pinged(): void {
     this.unanswered = 0;
     this.#look();
     if (this.#reading.isTooMuch(this.#socket.getBufferedAmount())) this.#pauseForUnread();
   }
 
-  /** Takes note of a pong. */
+  /** Handles a pong. */
   ponged(payload: string): void {
     this.unanswered = 0;
     if (payload === PASSED) this.#passed();
@@ -149,11 +149,11 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     return !this.blocked;
   }
 
-  /** Takes note that the kernel may have taken what waited, and goes on if it has taken all. */
+  /** Call when the kernel may have taken what waited. Goes on if it has taken everything. */
   drained(): void {
     if (!this.blocked || this.#socket.getBufferedAmount() > 0) return;
     this.#reading.forgetUnread();
-    // Its pong has to be read.
+    // The client's pong has to be read.
     this.#reading.resume("unread answers");
     if (this.#receipts?.behind === true) return;
     this.blocked = false;
@@ -166,14 +166,14 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     if (wasBehind) this.drained();
   }
 
-  /** To be called once the connection is closed. */
+  /** Call once the connection is closed. */
   gone(reason: string): void {
     this.open = false;
     this.#reading.forgetUnread();
     this.#deps.registry.gone(this, reason);
   }
 
-  /** The order of its requests, as far as any takes its time. */
+  /** The order of its requests, made when one waits for an engine. */
   get requests(): RequestOrder {
     this.#requests ??= new RequestOrder(this, () => {
       if (this.underWay <= MAX_REQUESTS_UNDER_WAY / 2) this.#reading.resume("requests under way");
@@ -186,7 +186,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     return this.#requests?.size ?? 0;
   }
 
-  /** To be called when a request is under way or waits: nothing more is read where there are too many. */
+  /** Call when a request is under way or waits. Stops reading if there are too many. */
   limitUnderWay(): void {
     if (this.open && this.underWay >= MAX_REQUESTS_UNDER_WAY) this.#reading.pause("requests under way");
   }
@@ -203,7 +203,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
   }
 
   ping(): void {
-    // Its status is no use: 0 stands for a ping without a payload as well as for one that was dropped.
+    // The status is of no use: 0 means a ping without a payload as well as one that was dropped.
     this.#socket.ping();
     this.#look();
   }
@@ -215,7 +215,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     this.open = false;
     this.#deps.registry.closing(this, close);
     this.#socket.ping(RECEIPT);
-    // Its pong has to be read.
+    // The client's pong has to be read.
     this.#reading.resume("unread answers");
     this.#reading.resume("requests under way");
   }
@@ -228,16 +228,16 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     this.#socket.terminate();
   }
 
-  /** Takes note of what Bun says of something that was sent. */
+  /** Handles the status that Bun returns for what was sent. */
   #note(status: number): void {
     if (status <= 0 || this.blocked) this.#look();
   }
 
-  /** Brings `blocked` up to date with what the kernel has left of all that was sent. */
+  /** Updates `blocked` from what the kernel has left of all that was sent. */
   #look(): void {
     if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
     else if (this.blocked && !this.#looksAgain) {
-      // The kernel took the backlog along with what was sent just now: of that no drain event tells.
+      // The kernel took the backlog along with what was sent just now. No drain event tells of that.
       this.#looksAgain = true;
       this.#deps.nextTurn(() => {
         this.#looksAgain = false;

@@ -12,7 +12,7 @@ import { factsOf } from "./connected-peer.ts";
 import type { Answerer } from "./request-order.ts";
 import { WebSocketPeer, type WebSocketPeerDeps } from "./websocket-peer.ts";
 
-/** What travels with a socket: the client's port, and the peer from the moment it is open. */
+/** The data of a socket: the client's port, and the peer once the socket is open. */
 export type SocketData = { port: number | undefined; peer: WebSocketPeer | undefined };
 
 type Socket = ServerWebSocket<SocketData>;
@@ -23,14 +23,14 @@ export type WebSocketDeps = WebSocketPeerDeps & {
   log: Logger;
   metrics: Metrics;
   maxMessageBytes: number;
-  /** Whether a heartbeat looks for those that are gone. */
+  /** Whether a heartbeat looks for dead connections. */
   heartbeats: boolean;
 };
 
-/** Room for what waits unsent on one socket beside its largest event, so that a control frame always fits. */
+/** Room for what waits unsent on one socket besides its largest events, so that a control frame always fits. */
 const CONTROL_ROOM_BYTES = 16 * 1024 * 1024;
 
-/** Seconds until a silent socket is given up where no heartbeat looks after it. */
+/** After how many seconds a silent socket is given up, if there is no heartbeat. */
 const IDLE_SECONDS = 120;
 
 const BINARY: Decoded = {
@@ -40,7 +40,7 @@ const BINARY: Decoded = {
   topic: undefined,
 };
 
-/** The WebSocket side: reads frames, has engine and broker do what they ask, answers. */
+/** The WebSocket transport. It reads frames, asks the engine and the broker, and answers. */
 export class WebSocketTransport {
   readonly #deps: WebSocketDeps;
 
@@ -75,7 +75,7 @@ export class WebSocketTransport {
       const { code, reason } = CLOSE.limitExceeded;
       this.#refuse(peer, peer, cause, undefined, "a connection");
       metrics.closed(CLOSE.limitExceeded);
-      // The kernel takes these two frames at once, and delivers them whatever becomes of the socket.
+      // The kernel takes these two frames at once, and delivers them whatever happens to the socket.
       socket.close(code, reason);
       return;
     }
@@ -123,7 +123,7 @@ export class WebSocketTransport {
         });
       case "subscribe":
         return after(engine.openTopic(request.topic), () => {
-          // It may have gone while the engine was asked.
+          // The client may have gone while the engine was asked.
           if (!peer.open) return;
           const subscribed = broker.subscribe(peer.session, request.topic, request.client_id, request);
           this.#answer(to, { type: "ack", status: "ok", ...subscribed }, requestId);
@@ -169,7 +169,7 @@ export class WebSocketTransport {
   }
 }
 
-/** Does `work` once `pending` is there: at once where it is no promise. */
+/** Runs `work` once `pending` is there: at once if it is no promise. */
 function after(pending: Answered<void>, work: () => void): Answered<void> {
   return pending instanceof Promise ? pending.then(work) : work();
 }
