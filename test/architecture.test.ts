@@ -10,7 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "engine/": ["protocol/"],
   "broker/": ["protocol/"],
   "ops/": ["protocol/", "type broker/"],
-  "kernel/": ["bun:ffi", "node:fs"],
+  "kernel/": ["protocol/", "bun:ffi", "node:fs"],
   "transport/": ["protocol/", "broker/", "type engine/", "ops/", "type kernel/", "type bun"],
   "http/": ["protocol/", "broker/", "type engine/", "ops/", "type transport/", "type bun"],
   "config.ts": ["zod", "node:fs", "protocol/"],

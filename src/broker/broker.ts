@@ -128,14 +128,15 @@ export class Broker {
    * @throws {ProtocolError} `TOPIC_NOT_FOUND`, `LIMIT_EXCEEDED`, `BAD_REQUEST` for a position that is not there yet
    */
   subscribe(session: Session, name: string, clientId: string, options: SubscribeOptions = {}): Subscribed {
-    this.#deletions.endThoseOf(session);
     const readers = this.#readers(name);
     const { topic, subscriptions } = readers;
     const start = replayStart(topic, options);
     const queue = queueOf(topic, options);
     const current = subscriptions.get(clientId);
     const own = current?.session === session ? current : undefined;
-    const subscription = own ?? this.#begin(readers, clientId, session, queue, current);
+    if (own === undefined) this.#checkRoom(session, name);
+    this.#deletions.endThoseOf(session);
+    const subscription = own ?? this.#begin(readers, clientId, session, queue);
     if (options.queue !== undefined || options.overflow !== undefined) subscription.queue = queue;
     if (start !== undefined) session.send(subscription);
     const replay = start === undefined ? 0 : subscription.replay(start);
@@ -201,17 +202,14 @@ export class Broker {
     peer.close(CLOSE.slowConsumer);
   };
 
-  #begin(
-    { topic, subscriptions }: Readers,
-    clientId: string,
-    session: Session,
-    queue: Queue,
-    current: Subscription<Session> | undefined,
-  ): Subscription<Session> {
+  #checkRoom(session: Session, topic: string): void {
     const { maxSubscriptionsPerConnection: most } = this.#limits;
-    if (session.subscriptions.length >= most) {
-      throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic: topic.name });
-    }
+    const alive = session.subscriptions.filter((subscription) => !subscription.topic.deleted);
+    if (alive.length >= most) throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic });
+  }
+
+  #begin({ topic, subscriptions }: Readers, clientId: string, session: Session, queue: Queue) {
+    const current = subscriptions.get(clientId);
     if (current !== undefined) this.#end(current, "replaced");
     const subscription = new Subscription(topic, clientId, session, session.peer, queue, this.#shared);
     subscriptions.set(clientId, subscription);

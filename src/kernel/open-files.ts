@@ -1,5 +1,7 @@
 import { ptr } from "bun:ffi";
 import { closeSync, openSync } from "node:fs";
+import { ProtocolError } from "../protocol/codes.ts";
+import { problemOf } from "../protocol/encode.ts";
 import type { Libc } from "./libc.ts";
 import { openFiles } from "./sockets.ts";
 
@@ -32,11 +34,12 @@ const TOLD_A_TURN = 256;
 const REQUEST_BYTES = 4096;
 
 const ALIVE = answer("200 OK", "application/json", `{"status":"ok"}`);
-const FULL = answer(
-  "503 Service Unavailable",
-  "application/problem+json",
-  `{"type":"about:blank","status":503,"title":"Limit exceeded","detail":"The limit of open files is reached","code":"LIMIT_EXCEEDED"}`,
-);
+const FULL = problemAnswer(new ProtocolError("LIMIT_EXCEEDED", "The limit of open files is reached"));
+
+function problemAnswer(error: ProtocolError): Uint8Array {
+  const problem = problemOf(error);
+  return answer(`${problem.status} ${problem.title}`, "application/problem+json", JSON.stringify(problem));
+}
 
 function answer(status: string, type: string, body: string): Uint8Array {
   const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;

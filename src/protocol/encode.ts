@@ -1,4 +1,5 @@
-import type { Answer, Notice } from "./frames.ts";
+import { ERRORS, type ProtocolError } from "./codes.ts";
+import type { Answer, Notice, Problem } from "./frames.ts";
 import type { Message } from "./messages.ts";
 import type { RawJson } from "./raw-json.ts";
 
@@ -38,6 +39,13 @@ export function slowConsumer(topic: string, first: number, last: number): Notice
     topic,
     error: { code: "SLOW_CONSUMER", message, dropped, first_seq: first, last_seq: last },
   };
+}
+
+/** A problem document (RFC 9457 §3), with our code as an extension member (§3.2). */
+export function problemOf({ code, message: detail }: ProtocolError): Problem {
+  // A code without a status answers no request. If one does, that is a fault of ours.
+  const { status = ERRORS.INTERNAL.status, title } = ERRORS[code];
+  return { type: "about:blank", status, title, detail, code };
 }
 
 export function encodeNotice(notice: Notice, ts: string): string {

@@ -39,6 +39,9 @@ export type PublishFrame = Request & { type: "publish"; topic: string; ack?: boo
 export type PingFrame = Request & { type: "ping" };
 export type ClientFrame = SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame;
 
+/** A problem document (RFC 9457 §3), which HTTP answers instead of an error frame. */
+export type Problem = { type: "about:blank"; status: number; title: string; detail: string; code: ErrorCode };
+
 /** When the frame was made, or the event published. ISO 8601, UTC. */
 type Dated = { ts: string };
 

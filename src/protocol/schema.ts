@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "./codes.ts";
 import { parsePosition } from "./event-stream.ts";
-import { OVERFLOWS, type ServerFrame } from "./frames.ts";
+import { OVERFLOWS, type Problem, type ServerFrame } from "./frames.ts";
 import { isName, MAX_NAME_BYTES } from "./names.ts";
 import { describe } from "./read.ts";
 
@@ -236,7 +236,7 @@ export const ANSWERS = {
 } as const;
 
 /** A problem document (RFC 9457 §3), with our code as an extension member (§3.2). */
-export const problemDocument = z.strictObject({
+export const problemDocument: z.ZodType<Problem> = z.strictObject({
   type: z.literal("about:blank"),
   status: z.int().min(400).max(599),
   title: text,

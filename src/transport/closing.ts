@@ -95,6 +95,7 @@ export class Closing {
     clearTimeout(wait.timer);
     this.#bytes -= wait.bytes;
     this.#waits.delete(peer);
+    this.#read.delete(peer);
     if (this.#waits.size === 0) {
       clearTimeout(this.#lookTimer);
       this.#lookTimer = undefined;
@@ -108,7 +109,8 @@ export class Closing {
   }
 
   #cutOff(peer: ConnectedPeer, reason: string): void {
-    if (!this.remove(peer)) return;
+    const hasRead = this.#read.has(peer);
+    if (!this.remove(peer) || hasRead) return;
     this.#ended.cutOff++;
     this.#deps.log.debug("closed before it had read everything", { ...factsOf(peer), reason });
   }

@@ -127,7 +127,7 @@ test("one that held nothing else and subscribes anew while it waits stays connec
   expect(broker.stats.subscriptions).toBe(1);
 });
 
-test("one that asks for what it cannot have while it waits is told of the end, and stays connected", () => {
+test("one that asks for what it cannot have while it waits is told of the end, and closed as it would have been", () => {
   const { waiting, broker, turnsLeft } = deleteTopicOfHundred();
   const [back] = waiting();
   if (back === undefined) throw new Error();
@@ -135,7 +135,7 @@ test("one that asks for what it cannot have while it waits is told of the end, a
   turnsLeft();
   expect([back.peer.story, back.peer.closed, broker.stats.subscriptions]).toEqual([
     ["1", "topic_deleted"],
-    undefined,
+    CLOSE.topicDeleted,
     0,
   ]);
 });
@@ -185,4 +185,34 @@ test("a fault with one of those that wait keeps none of the others from being to
   const sound = members.filter(({ peer }) => !faulty.includes(peer));
   expect(sound.map(({ peer }) => peer.story)).toEqual(sound.map(() => ["topic_deleted"]));
   expect(broker.stats.subscriptions).toBe(0);
+});
+
+test("one whose new subscription is refused while it waits is told of the end and closed all the same", () => {
+  const { broker, waiting, turnsLeft } = deleteTopicOfHundred();
+  const [back, other] = waiting();
+  if (back === undefined || other === undefined) throw new Error();
+  broker.createTopic("other");
+  const tooLong = () => broker.subscribe(back.session, "other", "me", { queue: 1_000_000 });
+  expect(tooLong).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
+  const tooEarly = () => broker.subscribe(other.session, "other", "me", { since: { epoch: "epoch 2", seq: 9 } });
+  expect(tooEarly).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
+  expect([back.peer.story, other.peer.story]).toEqual([["1"], ["1"]]);
+  turnsLeft();
+  for (const { peer } of [back, other]) {
+    expect([peer.story, peer.closed]).toEqual([["1", "topic_deleted"], CLOSE.topicDeleted]);
+  }
+});
+
+test("what a deleted topic leaves to be ended takes no place of MAX_SUBSCRIPTIONS_PER_CONNECTION", () => {
+  const later: (() => void)[] = [];
+  const broker = makeBroker({ limits: { maxSubscriptionsPerConnection: 2 }, soon: (work) => void later.push(work) });
+  const sessions = Array.from({ length: 100 }, () => broker.connect(new FakePeer()));
+  for (const [index, session] of sessions.entries()) {
+    for (const topic of ["a", "b"]) broker.subscribe(session, topic, `client ${index}`);
+  }
+  broker.deleteTopic("a");
+  for (const session of sessions) {
+    broker.subscribe(session, "c", "me");
+    expect(() => broker.subscribe(session, "d", "me")).toThrow("MAX_SUBSCRIPTIONS_PER_CONNECTION is 2");
+  }
 });

@@ -81,7 +81,9 @@ describe.skipIf(process.platform !== "linux")(`with no more than ${LIMIT} open f
     const told = () => visitors.filter(({ answer }) => answer.includes("LIMIT_EXCEEDED"));
     await until(async () => told().length >= 2 * LIMIT);
     for (const { answer } of told()) {
-      expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*\r\ncontent-type: application\/problem\+json\r\n[^]*\r\n\r\n\{.*\}$/);
+      expect(answer).toMatch(
+        /^HTTP\/1\.1 429 Too Many Requests[^]*\r\ncontent-type: application\/problem\+json\r\n[^]*\r\n\r\n\{.*\}$/,
+      );
     }
 
     for (let n = 1; n <= 20; n++) {
