@@ -1,10 +1,6 @@
 import type { Close } from "../protocol/codes.ts";
-import type { Notice } from "../protocol/frames.ts";
+import type { Notice, Transport } from "../protocol/frames.ts";
 import type { EndReason } from "./endings.ts";
-
-/** The ways in which a peer can be connected. */
-export const TRANSPORTS = ["websocket", "sse"] as const;
-export type Transport = (typeof TRANSPORTS)[number];
 
 /** What a session sends in one go. */
 export interface Batch {

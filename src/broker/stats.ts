@@ -2,7 +2,7 @@ import { ProtocolError } from "../protocol/codes.ts";
 import type { History } from "../protocol/encode.ts";
 import type { HistoryRange } from "../protocol/messages.ts";
 import type { Readers } from "./fanout.ts";
-import type { Transport } from "./ports.ts";
+import type { Transport } from "../protocol/frames.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";

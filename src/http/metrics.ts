@@ -1,5 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
-import { TRANSPORTS } from "../broker/ports.ts";
+import { TRANSPORTS } from "../protocol/frames.ts";
 import { exposition, processMetrics, type Metric, type Metrics } from "../ops/metrics.ts";
 import type { PeerRegistry } from "../transport/peer-registry.ts";
 

@@ -1,8 +1,12 @@
 /**
- * The types of all frames, both ways. They need no zod, so that the client library can share them. `schema.ts` has the
+ * The types of all frames, both ways. They need no zod, so that a client can share them. `schema.ts` has the
  * schema of each.
  */
 import type { ErrorCode } from "./codes.ts";
+
+/** The ways in which a client can be connected. */
+export const TRANSPORTS = ["websocket", "sse"] as const;
+export type Transport = (typeof TRANSPORTS)[number];
 
 /** What happens to a subscriber whose queue is full. */
 export const OVERFLOWS = ["drop_oldest", "latest", "disconnect"] as const;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "./codes.ts";
 import { parsePosition } from "./event-stream.ts";
-import { OVERFLOWS, type Problem, type ServerFrame } from "./frames.ts";
+import { OVERFLOWS, TRANSPORTS, type Problem, type ServerFrame } from "./frames.ts";
 import { isName, MAX_NAME_BYTES } from "./names.ts";
 import { describe } from "./read.ts";
 
@@ -191,7 +191,7 @@ export const serverFrame: z.ZodType<ServerFrame> = z.union([
 /** A subscriber, as a topic's detail shows it. */
 const subscriber = z.strictObject({
   client_id: text,
-  transport: z.enum(["websocket", "sse"]),
+  transport: z.enum(TRANSPORTS),
   queued: z.int().min(0),
   dropped: z.int().min(0),
   connected_since: ts,

@@ -1,5 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
-import type { Transport } from "../broker/ports.ts";
+import type { Transport } from "../protocol/frames.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { limitExceeded, type Close } from "../protocol/codes.ts";

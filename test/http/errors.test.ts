@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { ERRORS, type ErrorCode } from "../../src/protocol/codes.ts";
 import { post, problemOf, topicUrl } from "../support/answers.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 
-/** One request for each code that HTTP knows, but for faults of ours, limits and a shutdown, which have tests of their own. */
+/** A request that is answered with this code. */
 const REQUESTS: [ErrorCode, (url: string) => Promise<Response>][] = [
   ["BAD_REQUEST", (url) => fetch(`${url}/topics`, { method: "POST", body: "{" })],
   ["BAD_REQUEST", (url) => fetch(`${url}/topics/t/messages?last=1`)],
@@ -21,6 +22,21 @@ const REQUESTS: [ErrorCode, (url: string) => Promise<Response>][] = [
   ],
   ["UPGRADE_REQUIRED", (url) => fetch(`${url}/ws`)],
 ];
+
+/** What has tests of its own: limits, a shutdown, faults of ours, an engine that is away, and what no request is answered with. */
+const ELSEWHERE: readonly string[] = ["LIMIT_EXCEEDED", "SHUTTING_DOWN", "INTERNAL", "UNAVAILABLE", "SLOW_CONSUMER"];
+
+test("every code has a request here, or tests of its own", () => {
+  const tried = new Set([...REQUESTS.map(([code]) => code), ...ELSEWHERE]);
+  expect([...tried].sort()).toEqual(Object.keys(ERRORS).sort());
+});
+
+test("the table of errors in the documentation has every code with its status", async () => {
+  const page = await Bun.file(join(import.meta.dir, "../../src/protocol/README.md")).text();
+  const rows = [...page.matchAll(/^\| `([A-Z_]+)` +\| (\d*) *\|/gm)].map(([, code, status]) => [code, status]);
+  const codes = Object.entries(ERRORS).map(([code, { status }]) => [code, String(status ?? "")]);
+  expect(rows.sort()).toEqual(codes.sort());
+});
 
 test.each(REQUESTS)("%s is answered with the status and title of the one table", async (code, ask) => {
   await using server = startTestServer({ MAX_MESSAGE_BYTES: "1000" });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { TRANSPORTS } from "../../src/broker/ports.ts";
+import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { route } from "../../src/http/route.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
 import { Logger } from "../../src/ops/logger.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { TRANSPORTS } from "../../src/broker/ports.ts";
+import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { account } from "../support/account.ts";
 import { Client } from "../support/client.ts";
 import { until } from "../support/stats.ts";

@@ -1,4 +1,4 @@
-import type { Transport } from "../../src/broker/ports.ts";
+import type { Transport } from "../../src/protocol/frames.ts";
 import { account, range, seqsOf } from "../support/account.ts";
 import { startBinary, type Started } from "../support/binary.ts";
 import { Random } from "../support/random.ts";

@@ -1,4 +1,4 @@
-import type { Transport } from "../../src/broker/ports.ts";
+import type { Transport } from "../../src/protocol/frames.ts";
 import type { Close } from "../../src/protocol/codes.ts";
 import type { Ending } from "./subscriber.ts";
 

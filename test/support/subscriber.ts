@@ -1,5 +1,5 @@
 import type { Socket } from "bun";
-import type { Transport } from "../../src/broker/ports.ts";
+import type { Transport } from "../../src/protocol/frames.ts";
 import type { Overflow } from "../../src/protocol/frames.ts";
 import { encodeClientFrame } from "./raw-client.ts";
 import { readFrame, readProblem, readStreamEvent, type Received } from "./received.ts";

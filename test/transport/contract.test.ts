@@ -1,5 +1,5 @@
 import { describe } from "bun:test";
-import { TRANSPORTS } from "../../src/broker/ports.ts";
+import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { ENGINES } from "../support/server.ts";
 import { countsContract } from "./contract/counts.ts";
 import { deliveryContract } from "./contract/delivery.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { TRANSPORTS } from "../../src/broker/ports.ts";
+import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { account } from "../support/account.ts";
 import { Client, ID } from "../support/client.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { TRANSPORTS, type Transport } from "../../../src/broker/ports.ts";
+import { TRANSPORTS, type Transport } from "../../../src/protocol/frames.ts";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { range, seqsOf } from "../../support/account.ts";
 import { metrics, until, untilNothingIsLeft } from "../../support/stats.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { TRANSPORTS, type Transport } from "../../../src/broker/ports.ts";
+import { TRANSPORTS, type Transport } from "../../../src/protocol/frames.ts";
 import { account, range, seqsOf } from "../../support/account.ts";
 import { Client, ID } from "../../support/client.ts";
 import { topicDetail } from "../../support/answers.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Transport } from "../../../src/broker/ports.ts";
+import type { Transport } from "../../../src/protocol/frames.ts";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { account, range, seqsOf } from "../../support/account.ts";
 import { until } from "../../support/stats.ts";
