@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ID } from "../support/client.ts";
+import { parseFrame } from "../support/frames.ts";
 import { ResponseReader } from "../support/http-response.ts";
-import { publishText } from "../support/publish.ts";
+import { publishBody } from "../support/answers.ts";
 import { createTopic, startTestServer, type TestServer } from "../support/server.ts";
 import { streamRequest } from "../support/sse-client.ts";
 import { RawConnection } from "./raw.ts";
@@ -24,7 +25,7 @@ let body: string;
 beforeAll(async () => {
   server = startTestServer({ HEARTBEAT_INTERVAL_MS: "20" });
   await createTopic(server, "t");
-  for (const payload of PAYLOADS) await publishText(server, "t", `{"id":"${ID}","payload":${payload}}`);
+  for (const payload of PAYLOADS) await publishBody(server, "t", `{"id":"${ID}","payload":${payload}}`);
   await using connection = new RawConnection(server);
   connection.write(streamRequest({ topic: "t", query: { last_n: "100" } }));
   await connection.readUntil((received) => received.includes("no comment") && received.includes("\n: "));
@@ -64,9 +65,8 @@ describe("an event stream", () => {
       return lines.length === 0 ? [] : [lines.map((line) => line.slice("data: ".length)).join("\n")];
     });
     const payloads = data.flatMap((text) => {
-      const frame: unknown = JSON.parse(text);
-      const isEvent = typeof frame === "object" && frame !== null && "message" in frame;
-      return isEvent ? [frame.message] : [];
+      const { message } = parseFrame(text);
+      return message === undefined ? [] : [message];
     });
     expect(payloads).toEqual(PAYLOADS.map((payload) => ({ id: ID, payload: JSON.parse(payload) })));
   });

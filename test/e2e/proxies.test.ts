@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { Client, parseFrame } from "../support/client.ts";
+import { Client } from "../support/client.ts";
+import { parseFrame } from "../support/frames.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { until } from "../support/stats.ts";
 import { skipWithout, startBareNginx, startCaddy, startNginx } from "../support/proxies.ts";

@@ -108,7 +108,7 @@ describe("a WebSocket during a shutdown", () => {
 
     const frames = await slow.readUntil(() => slow.close !== undefined);
     const answers = frames.filter(({ request_id }) => request_id === "late");
-    expect(answers.map(({ type, error }) => error?.code ?? type)).toEqual([
+    expect(answers.map(({ type, error }): string => error?.code ?? type)).toEqual([
       ...requests.map(() => "SHUTTING_DOWN"),
       "pong",
     ]);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { Client, ID, type Frame } from "../support/client.ts";
+import { Client, ID } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, health, startTestServer } from "../support/server.ts";
 

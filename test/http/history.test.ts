@@ -3,7 +3,7 @@ import { LargeAnswers } from "../../src/http/large-answers.ts";
 import { HISTORY_PAGE_BYTES, readHistory } from "../../src/http/messages.ts";
 import { LIMITS, makeBroker } from "../support/make-broker.ts";
 import { ANSWERS } from "../../src/protocol/schema.ts";
-import { history, jsonOf, problemOf, publish, topicUrl } from "../support/answers.ts";
+import { history, jsonOf, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { ID } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
@@ -18,7 +18,7 @@ async function published(count: number, env: Record<string, string> = {}) {
   const server = startTestServer(env);
   await createTopic(server, "t");
   const messages = range(1, count).map((payload) => ({ payload }));
-  const { epoch } = count === 0 ? await history(server, "t") : await publish(server, "t", { messages });
+  const { epoch } = count === 0 ? await history(server, "t") : await publishBody(server, "t", { messages });
   return Object.assign(server, { epoch });
 }
 
@@ -92,7 +92,7 @@ describe("GET /topics/{name}/messages", () => {
     const payload = "x".repeat(1000);
     await using server = startTestServer({ HISTORY_MEMORY_BYTES: "10000" });
     await createTopic(server, "t");
-    for (let i = 0; i < 30; i++) await publish(server, "t", { payload });
+    for (let i = 0; i < 30; i++) await publishBody(server, "t", { payload });
     const { oldest_seq, seq, messages } = await history(server, "t", "?since=0");
     expect(oldest_seq).toBeGreaterThan(20);
     expect(seq).toBe(30);
@@ -135,7 +135,7 @@ describe("GET /topics/{name}/messages", () => {
     const { epoch: old } = server;
     await fetch(topicUrl(server, "t"), { method: "DELETE" });
     await createTopic(server, "t");
-    const { epoch } = await publish(server, "t", { payload: "new" });
+    const { epoch } = await publishBody(server, "t", { payload: "new" });
     expect(epoch).not.toBe(old);
     for (const query of [
       `?epoch=${old}`,
@@ -201,7 +201,7 @@ describe("GET /topics/{name}/messages", () => {
     const count = Math.ceil(HISTORY_PAGE_BYTES / payload.length) + 1;
     await using server = startTestServer({ MAX_HISTORY: String(count) });
     await createTopic(server, "t");
-    for (let i = 0; i < count; i++) await publish(server, "t", { payload });
+    for (let i = 0; i < count; i++) await publishBody(server, "t", { payload });
     const got: number[] = [];
     let pages = 0;
     for (let more: boolean | undefined = true; more === true; pages++) {
@@ -222,7 +222,7 @@ test("a gap that a slow consumer is told of can be fetched from history, exactly
   await slow.readUntil((frames) => frames.length > 0);
   const padding = "x".repeat(150_000);
   for (let i = 0; i < 20; i++) {
-    await publish(server, "t", { messages: range(1, 6).map((part) => ({ payload: [6 * i + part, padding] })) });
+    await publishBody(server, "t", { messages: range(1, 6).map((part) => ({ payload: [6 * i + part, padding] })) });
   }
   const frames = await slow.readUntil((all) => all.at(-1)?.seq === 120);
   const gaps = frames.flatMap(({ error }) => (error === undefined ? [] : [error]));

@@ -5,7 +5,7 @@ import { Throttle } from "../../src/ops/throttle.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { exposition, Metrics, type Metric } from "../../src/ops/metrics.ts";
 import { CLOSE, ERRORS } from "../../src/protocol/codes.ts";
-import { topicDetail, post, problemOf, publish, topicUrl } from "../support/answers.ts";
+import { topicDetail, post, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { parseExposition, type Family } from "../support/exposition.ts";
@@ -131,7 +131,7 @@ describe("counters", () => {
     await createTopic(server, "t");
     await using client = await Client.connect(server);
     expect(await moved(server, () => client.publish("t", 1))).toEqual({ messages_published: 1 });
-    expect(await moved(server, () => publish(server, "t", { payload: 2 }))).toEqual({ messages_published: 1 });
+    expect(await moved(server, () => publishBody(server, "t", { payload: 2 }))).toEqual({ messages_published: 1 });
 
     await client.subscribe("t", "a");
     await client.subscribe("t", "b");
@@ -140,7 +140,7 @@ describe("counters", () => {
     const batches = await moved(server, async () => {
       client.send({ type: "publish", topic: "t", messages: numbers(4), ack: false });
       await client.take(8);
-      await publish(server, "t", { messages: numbers(5) });
+      await publishBody(server, "t", { messages: numbers(5) });
       await client.take(10);
       await stream.take(9);
     });
@@ -158,7 +158,7 @@ describe("counters", () => {
     await using client = await Client.connect(server);
     await client.subscribe("t", "a");
     const steps = await moved(server, async () => {
-      await publish(server, "t", { messages: numbers(200) });
+      await publishBody(server, "t", { messages: numbers(200) });
       await client.take(200);
     });
     expect(steps).toEqual({ messages_published: 200, events_delivered: 200 });
@@ -271,7 +271,7 @@ describe("counters", () => {
     await slow.readUntil((frames) => frames.length > 0);
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     const steps = await moved(server, async () => {
-      for (let i = 0; i < 20; i++) await publish(server, "t", { messages });
+      for (let i = 0; i < 20; i++) await publishBody(server, "t", { messages });
       await slow.readUntil((all) => all.at(-1)?.seq === 120);
     });
     const told = slow.frames.reduce((sum, { error }) => sum + (error?.dropped ?? 0), 0);
@@ -315,7 +315,7 @@ describe("counters", () => {
     await slow.readUntil((frames) => frames.length === 2);
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     const { events_delivered, events_dropped, messages_published, ...steps } = await moved(server, async () => {
-      do await publish(server, "t", { messages });
+      do await publishBody(server, "t", { messages });
       while ((await topicDetail(server, "t")).subscribers.length > 0);
     });
     expect(steps).toEqual({ "connections_closed 1013 slow consumer": 1 });
@@ -340,7 +340,7 @@ describe("counters", () => {
     await stalled.readUntil((frames) => frames.length > 0);
     await using other = await Client.connect(server);
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
-    do await publish(server, "t", { messages });
+    do await publishBody(server, "t", { messages });
     while ((await topicDetail(server, "t")).subscribers[0]?.dropped === 0);
     let stopped = Promise.resolve();
     const steps = await moved(server, async () => {
@@ -369,7 +369,7 @@ describe("gauges", () => {
     await other.subscribe("u", "a");
     const stream = await EventStream.open(topicUrl(server, "u", "/events"));
     await stream.next();
-    for (const name of ["t", "u"]) await publish(server, name, { messages: numbers(7) });
+    for (const name of ["t", "u"]) await publishBody(server, name, { messages: numbers(7) });
     const bytes = (await topicDetail(server, "t")).history.bytes + (await topicDetail(server, "u")).history.bytes;
     expect(bytes).toBeGreaterThan(0);
     expect(await gauges(server)).toEqual({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { topicDetail, history, problemOf, publish, topicUrl, type TopicDetail } from "../support/answers.ts";
+import { topicDetail, history, problemOf, publishBody, topicUrl, type TopicDetail } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -41,7 +41,7 @@ async function stalled(server: { port: number }, asked: object = {}): Promise<Ra
 async function overwhelm(server: Server): Promise<number> {
   let count = 0;
   const publishSome = async () => {
-    const { seq } = await publish(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
+    const { seq } = await publishBody(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
     count = seq;
   };
   while ((await onlySubscriber(server)).dropped === 0) await publishSome();
@@ -63,7 +63,7 @@ describe("GET /topics/{name}", () => {
     await createTopic(server, "t");
     await using client = await Client.connect(server);
     const { epoch } = await client.publish("t", 1);
-    for (let i = 2; i <= 8; i++) await publish(server, "t", { payload: i });
+    for (let i = 2; i <= 8; i++) await publishBody(server, "t", { payload: i });
     const { messages, ...position } = await history(server, "t");
     const found = await topicDetail(server, "t");
     expect(found).toMatchObject({ ...position, epoch, seq: 8, oldest_seq: 6, history: { messages: messages.length } });
@@ -73,7 +73,7 @@ describe("GET /topics/{name}", () => {
   test("tells what history takes of memory, more than its events' own bytes", async () => {
     await using server = startTestServer({ MAX_HISTORY: "3", MAX_SUBSCRIBER_QUEUE: "1" });
     await createTopic(server, "t");
-    for (let i = 0; i < 9; i++) await publish(server, "t", { payload: "x".repeat(1000) });
+    for (let i = 0; i < 9; i++) await publishBody(server, "t", { payload: "x".repeat(1000) });
     const { bytes } = (await topicDetail(server, "t")).history;
     expect(bytes).toBeGreaterThan(3 * 1000);
     expect(bytes).toBeLessThan(4 * 1400);
@@ -82,7 +82,7 @@ describe("GET /topics/{name}", () => {
   test("begins anew when the topic is created again", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
-    await publish(server, "t", { payload: 1 });
+    await publishBody(server, "t", { payload: 1 });
     const before = await topicDetail(server, "t");
     await fetch(topicUrl(server, "t"), { method: "DELETE" });
     await createTopic(server, "t");
@@ -181,13 +181,13 @@ describe("GET /topics/{name}", () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
     for (let i = 0; i < 16; i++) {
-      await publish(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
+      await publishBody(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
     }
     const slow = await RawClient.connect(server);
     slow.send({ type: "subscribe", topic: "t", client_id: "slow", last_n: 96 });
     const { subscribers } = await awaitDetail(server, (found) => ids(found).length === 1);
     expect(subscribers[0]?.queued).toBeGreaterThan(5);
-    await publish(server, "t", { messages: Array.from({ length: 6 }, (_, payload) => ({ payload })) });
+    await publishBody(server, "t", { messages: Array.from({ length: 6 }, (_, payload) => ({ payload })) });
     expect(await onlySubscriber(server)).toMatchObject({ dropped: 1 });
     const frames = await slow.readUntil((all) => all.at(-1)?.seq === 102);
     expect(frames.filter(({ type }) => type === "event")).toHaveLength(96 + 5);

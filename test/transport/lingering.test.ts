@@ -8,11 +8,12 @@ import { topicDetail } from "../support/answers.ts";
 import { goodbye } from "../support/goodbye.ts";
 import { startServerWithoutPulse } from "../support/heartbeat.ts";
 import { overwhelm, publishLarge } from "../support/publish.ts";
-import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
-import { readFrame, type Received } from "../support/received.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
+import { receivedOf, type Received } from "../support/received.ts";
 import { createTopic, health, startTestServer } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
-import { UPGRADE, WebSocketReader } from "../support/websocket-reader.ts";
+import { WebSocketReader } from "../support/websocket-reader.ts";
 
 /** Bun drops a WebSocket that it was told to close after 4 s, with whatever its client has not taken. */
 const LONGER_THAN_BUN_WAITS_MS = 5500;
@@ -152,7 +153,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     await raw.readUntil(() => raw.close !== undefined);
     expect(raw.close).toEqual(CLOSE.slowConsumer);
     for (const topic of topics) {
-      const own = raw.frames.filter((frame) => frame.topic === topic).map((frame) => readFrame(JSON.stringify(frame)));
+      const own = raw.frames.filter((frame) => frame.topic === topic).map((frame) => receivedOf(frame));
       expect(own.at(-1), topic).toMatchObject({ kind: "gap" });
       // The publish that filled the queue was one of ten, of which the later ones had no subscriber any more.
       const told = account(own, 0).gaps.at(-1)?.[1] ?? 0;
@@ -182,9 +183,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       expect(raw.close).toEqual(CLOSE.topicDeleted);
       const pongs = raw.frames.filter(({ type }) => type === "pong");
       expect(pongs).toHaveLength(10_000);
-      const received = raw.frames
-        .filter(({ type }) => type !== "pong")
-        .map((frame) => readFrame(JSON.stringify(frame)));
+      const received = raw.frames.filter(({ type }) => type !== "pong").map((frame) => receivedOf(frame));
       expect(account(received, 0).gaps.at(-1)?.[1]).toBe(last);
       expect(received.at(-1)).toMatchObject(DELETED);
       raw.cut();
@@ -201,7 +200,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       const texts: string[] = [];
       const closed = Promise.withResolvers<void>();
       const reader = new WebSocketReader(
-        (text) => void texts.push(text),
+        (_frame, text) => void texts.push(text),
         () => {},
       );
       const socket = await Bun.connect({
@@ -211,8 +210,8 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       });
       socket.pause();
       socket.write(Buffer.concat([Buffer.from(UPGRADE), ...early]));
-      const refusals = async () => (await metrics(server)).get('pubsub_errors_total{code="LIMIT_EXCEEDED"}');
-      await until(async () => (await refusals()) === 1);
+      const errors = async () => (await metrics(server)).get('pubsub_errors_total{code="LIMIT_EXCEEDED"}');
+      await until(async () => (await errors()) === 1);
       await stall();
       expect(reader.open).toBe(false);
       socket.resume();

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { MAX_UNREAD_ANSWERS } from "../../src/transport/reading.ts";
 import { range } from "../support/account.ts";
 import { Client, ID } from "../support/client.ts";
-import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { encodeClientFrame } from "../support/websocket-frames.ts";
 import { createTopic, health, startTestServer, stats } from "../support/server.ts";
 
 const message = (payload: unknown) => ({ id: ID, payload });
