@@ -91,7 +91,8 @@ export function checkHead({ method, url, status, type }: HttpAnswer): ((body: st
       // It is noted.
     }
   };
-  if (type === PROBLEM) return ifRight(problemDocument.extend({ status: z.literal(status) }));
+  if (type === PROBLEM)
+    return ifRight(problemDocument.refine((problem) => problem.status === status, "another status"));
   if (status >= 400) {
     if (proxies.has(host) && UNREACHED.includes(status)) return undefined;
     violations.note(`${about} with ${type}, which is no problem document`);
