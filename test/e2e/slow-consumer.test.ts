@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { range } from "../support/account.ts";
 import { Client, ID } from "../support/client.ts";
 import type { Frame } from "../support/frames.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -6,7 +7,6 @@ import { createTopic, health, startTestServer } from "../support/server.ts";
 
 const big = (bytes: number) => "x".repeat(bytes);
 const seqs = (frames: Frame[]) => frames.filter(({ type }) => type === "event").map(({ seq }) => seq);
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 const newestIs = (last: number) => (frames: Frame[]) =>
   frames.some(({ seq, type }) => type === "event" && seq === last);
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { LargeAnswers } from "../../src/http/large-answers.ts";
 import { HISTORY_PAGE_BYTES, readHistory } from "../../src/http/messages.ts";
+import { range } from "../support/account.ts";
 import { LIMITS, makeBroker } from "../support/make-broker.ts";
 import { ANSWERS } from "../../src/protocol/schema.ts";
 import { history, jsonOf, problemOf, publishBody, topicUrl } from "../support/answers.ts";
@@ -9,7 +10,6 @@ import { RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
 
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const payloadsOf = ({ messages }: { messages: readonly { payload?: unknown }[] }) =>
   messages.map(({ payload }) => payload);
 

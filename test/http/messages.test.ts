@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { encodeEvent, topicText } from "../../src/protocol/encode.ts";
+import { range } from "../support/account.ts";
 import { history, jsonOf, post, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
 import { createTopic, startTestServer, stats } from "../support/server.ts";
@@ -9,7 +10,6 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 const OTHER_ID = "FFFFFFFF-0000-0000-0000-00000000000a";
 const NAMES = ["a/b", "a%2Fb", "naïve 😀", "a b+c", "?#&=", `"message":{`, "\\", ":name", "__proto__", "x".repeat(255)];
 
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const payloadsOf = ({ messages }: { messages: readonly { payload?: unknown }[] }) =>
   messages.map(({ payload }) => payload);
 

@@ -5,7 +5,7 @@ import { Logger } from "../../src/ops/logger.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { FlushScheduler } from "../../src/transport/flush-scheduler.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
-import { Client } from "../support/client.ts";
+import { Client, ID } from "../support/client.ts";
 import { makeRegistry } from "../support/make-registry.ts";
 import { startTestServer } from "../support/server.ts";
 import { makeBroker } from "../support/make-broker.ts";
@@ -41,7 +41,7 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     websocket: sockets.handler(),
   });
   await using client = await Client.connect({ wsUrl: `ws://127.0.0.1:${server.port}/` });
-  const message = { id: "a1b2c3d4-e5f6-7890-1234-567890abcdef", payload: 1 };
+  const message = { id: ID, payload: 1 };
   const answer = await client.ask({ type: "publish", topic: "t", message, request_id: 1 });
   expect(answer).toMatchObject({ type: "error", request_id: 1, error: { code: "INTERNAL" } });
   expect(JSON.stringify(answer)).not.toContain("secret");
