@@ -3,6 +3,7 @@
  * without reading more of them than their length. Prints its result as one line of JSON.
  */
 import type { Socket } from "bun";
+import { turn } from "../support/turn.ts";
 import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
 import { cpuSeconds, residentBytes } from "./process-figures.ts";
 import { loadSchema, type Result } from "./workloads.ts";
@@ -141,7 +142,6 @@ const publish = () => {
   publishers[published % load.publishers]?.send(publishFrame(topicOf(published)));
   published++;
 };
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 const elapsed = () => (performance.now() - begun) / 1000;
 
 if (load.mode === "idle") await Bun.sleep(load.seconds * 1000);

@@ -4,6 +4,7 @@ import { Client, ID } from "../support/client.ts";
 import type { Frame } from "../support/frames.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, health, startTestServer } from "../support/server.ts";
+import { turn } from "../support/turn.ts";
 
 const big = (bytes: number) => "x".repeat(bytes);
 const seqs = (frames: Frame[]) => frames.filter(({ type }) => type === "event").map(({ seq }) => seq);
@@ -97,7 +98,7 @@ test("three publishers and three subscribers: all see one and the same order, an
     for (const [p, client] of publishers.entries()) {
       client.send({ type: "publish", topic: "t", message: { id: ID, payload: [p, n] }, request_id: n });
     }
-    if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (n % 50 === 0) await turn();
   }
   const orders: string[][] = [];
   for (const client of clients.slice(0, 3)) {

@@ -4,6 +4,7 @@ import { Client, ID } from "../support/client.ts";
 import type { Frame } from "../support/frames.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 import { createTopic, ENGINES, startTestServer } from "../support/server.ts";
+import { turn } from "../support/turn.ts";
 import { Wire } from "./wire.ts";
 
 const CUTS = 1000;
@@ -95,7 +96,7 @@ for (const { kind, engine, transport } of RUNS) {
         while (!over) {
           // Never so much ahead that history could lose what the follower has still to see.
           if (published - follower.seq > 100) {
-            await new Promise((resolve) => setImmediate(resolve));
+            await turn();
             continue;
           }
           const messages = Array.from({ length: 1 + random.int(4) }, () => {

@@ -1,16 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { Logger } from "../../src/ops/logger.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import type { Socket } from "../../src/transport/socket.ts";
 import { range } from "../support/account.ts";
-import { makeBroker } from "../support/make-broker.ts";
 import { makeRegistry } from "../support/make-registry.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 import { publishLarge } from "../support/publish.ts";
 import { until } from "../support/stats.ts";
 import { topicDetail } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
-
 import { seqOf } from "../support/fake-peer.ts";
 
 /** How much a client may be sent between two receipts: five events or so. */
@@ -57,12 +53,8 @@ class RoomySocket implements Socket {
 }
 
 function setUp(count: number) {
-  const metrics = new Metrics();
-  const log = new Logger("error", "text", (line) => {
-    throw new Error(line);
-  });
-  const broker = makeBroker({ limits: { maxHistory: 1000, maxSubscriberQueue: 1000 }, metrics });
-  const { connectSocket } = makeRegistry({ broker, metrics, log, sendBufferBytes: WINDOW });
+  const limits = { maxHistory: 1000, maxSubscriberQueue: 1000 };
+  const { broker, connectSocket } = makeRegistry({ sendBufferBytes: WINDOW }, { limits });
   const subscribe = (name: string) => {
     const socket = new RoomySocket();
     const client = connectSocket(socket);
