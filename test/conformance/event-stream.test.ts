@@ -3,7 +3,7 @@ import { ID } from "../support/client.ts";
 import { parseFrame } from "../support/frames.ts";
 import { ResponseReader } from "../support/http-response.ts";
 import { publishBody } from "../support/answers.ts";
-import { createTopic, startTestServer, type TestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer, type TestServer } from "../support/server.ts";
 import { streamRequest } from "../support/sse-client.ts";
 import { RawConnection } from "./raw.ts";
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await using connection = new RawConnection(server);
   connection.write(streamRequest({ topic: "t", query: { last_n: "100" } }));
   await connection.readUntil((received) => received.includes("no comment") && received.includes("\n: "));
-  await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+  await deleteTopic(server, "t");
   const chunks: Buffer[] = [];
   response = new ResponseReader((chunk) => void chunks.push(chunk));
   response.push(await connection.readToEnd());
@@ -95,7 +95,7 @@ describe("an event stream", () => {
     await using connection = new RawConnection(server);
     connection.write(streamRequest({ topic: "old" }).replace("HTTP/1.1", "HTTP/1.0"));
     await connection.readUntil((received) => received.includes("\n\n"));
-    await fetch(`${server.url}/topics/old`, { method: "DELETE" });
+    await deleteTopic(server, "old");
     const [head = "", ...blocks] = (await connection.readToEnd()).toString().split(/\r\n\r\n/);
     expect(head.toLowerCase()).not.toContain("transfer-encoding");
     expect(blocks.join()).toMatch(/^[a-z]+: .*\n/);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createTopic, startTestServer, type TestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer, type TestServer } from "../support/server.ts";
 import { length16, length64, OPCODES, UPGRADE, type FrameForm, type RawFrame } from "../support/websocket-frames.ts";
 import { exchange, frame, framesOf, RawConnection, responsesOf } from "./raw.ts";
 
@@ -265,7 +265,7 @@ describe("a closing handshake (§5.5.1, §7)", () => {
     connection.write(UPGRADE);
     connection.write(text('{"type":"subscribe","topic":"gone","client_id":"c"}'));
     await connection.readUntil((received) => received.includes('"type":"ack"'));
-    await fetch(`${server.url}/topics/gone`, { method: "DELETE" });
+    await deleteTopic(server, "gone");
     await connection.readUntil((received) => received.includes("topic deleted"));
     connection.write(frame(PING, "late"));
     connection.write(close(4404));

@@ -96,9 +96,7 @@ const requests = [
 describe("a WebSocket during a shutdown", () => {
   test("that still has to read is refused whatever it asks for, and gets what was queued for it", async () => {
     const server = startTestServer(ENV);
-    const slow = await RawClient.connect(server);
-    slow.send({ type: "subscribe", topic: "t", client_id: "me" });
-    await slow.readUntil((frames) => frames.length > 0);
+    const slow = await RawClient.subscribe(server, "me");
     const seq = await overwhelm(server, "t", "me");
     const stopped = server.stop();
     for (const request of requests) slow.send(request);

@@ -3,7 +3,7 @@ import { range } from "../support/account.ts";
 import { Client, ID } from "../support/client.ts";
 import type { Frame } from "../support/frames.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, health, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
 import { turn } from "../support/turn.ts";
 
 const big = (bytes: number) => "x".repeat(bytes);
@@ -130,7 +130,7 @@ test("what is queued for a stalled client is reported as lost when its topic is 
   await using publisher = await Client.connect(server);
   while ((await health(server)).subscribers < 1) await publisher.settle();
   await publish(publisher, "t", 200, big(50_000));
-  await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+  await deleteTopic(server, "t");
   const frames = await stalled.readUntil(() => stalled.close !== undefined);
   expectAll(frames, 200);
   expect(frames.slice(-2)).toMatchObject([

@@ -7,7 +7,7 @@ import { ANSWERS } from "../../src/protocol/schema.ts";
 import { history, jsonOf, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { ID } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
 
 const payloadsOf = ({ messages }: { messages: readonly { payload?: unknown }[] }) =>
@@ -133,7 +133,7 @@ describe("GET /topics/{name}/messages", () => {
   test("of another epoch answers 410, whatever window is asked for with it", async () => {
     await using server = await published(3);
     const { epoch: old } = server;
-    await fetch(topicUrl(server, "t"), { method: "DELETE" });
+    await deleteTopic(server, "t");
     await createTopic(server, "t");
     const { epoch } = await publishBody(server, "t", { payload: "new" });
     expect(epoch).not.toBe(old);
@@ -217,9 +217,7 @@ describe("GET /topics/{name}/messages", () => {
 test("a gap that a slow consumer is told of can be fetched from history, exactly", async () => {
   await using server = startTestServer({ MAX_HISTORY: "1000", MAX_SUBSCRIBER_QUEUE: "5" });
   await createTopic(server, "t");
-  const slow = await RawClient.connect(server);
-  slow.send({ type: "subscribe", topic: "t", client_id: "slow" });
-  await slow.readUntil((frames) => frames.length > 0);
+  const slow = await RawClient.subscribe(server, "slow");
   const padding = "x".repeat(150_000);
   for (let i = 0; i < 20; i++) {
     await publishBody(server, "t", { messages: range(1, 6).map((part) => ({ payload: [6 * i + part, padding] })) });

@@ -267,9 +267,7 @@ describe("GET /livez and /readyz", () => {
   test("answer 200 and 503 while the server waits for a subscriber to take what is queued", async () => {
     await using server = startTestServer({ SHUTDOWN_GRACE_MS: "3600000" });
     await createTopic(server, "t");
-    const stalled = await RawClient.connect(server);
-    stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
-    await stalled.readUntil((frames) => frames.length > 0);
+    const stalled = await RawClient.subscribe(server, "stalled");
     const publisher = await Client.connect(server);
     const megabyte = "x".repeat(1_000_000);
     for (let i = 0; i < 40; i++) await publisher.publish("t", megabyte);

@@ -10,7 +10,7 @@ import { Client, ID } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { parseExposition, type Family } from "../support/exposition.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 
 type Server = { url: string };
 
@@ -121,7 +121,7 @@ describe("counters", () => {
         expect((await fetch(server.url + path)).status).toBe(200);
       }
       await client.close();
-      await fetch(topicUrl(server, "t"), { method: "DELETE" });
+      await deleteTopic(server, "t");
     });
     expect(steps).toEqual({});
   });
@@ -266,9 +266,7 @@ describe("counters", () => {
   test("count as dropped just what a slow consumer is told of, and as delivered the rest", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await RawClient.connect(server);
-    slow.send({ type: "subscribe", topic: "t", client_id: "slow" });
-    await slow.readUntil((frames) => frames.length > 0);
+    const slow = await RawClient.subscribe(server, "slow");
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     const steps = await moved(server, async () => {
       for (let i = 0; i < 20; i++) await publishBody(server, "t", { messages });
@@ -295,7 +293,7 @@ describe("counters", () => {
     });
     expect(tooMany).toEqual({ "connections_closed 4429 limit exceeded": 1, "errors LIMIT_EXCEEDED": 2 });
     const deleted = await moved(server, async () => {
-      await fetch(topicUrl(server, "t"), { method: "DELETE" });
+      await deleteTopic(server, "t");
       expect((await one.closed).code).toBe(4404);
       while ((await two.nextOrEnd()) !== undefined);
     });
@@ -335,9 +333,7 @@ describe("counters", () => {
   test("go on while the server shuts down, and count what is closed and refused by it", async () => {
     await using server = startTestServer({ SHUTDOWN_GRACE_MS: "3600000" });
     await createTopic(server, "t");
-    const stalled = await RawClient.connect(server);
-    stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
-    await stalled.readUntil((frames) => frames.length > 0);
+    const stalled = await RawClient.subscribe(server, "stalled");
     await using other = await Client.connect(server);
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     do await publishBody(server, "t", { messages });
@@ -383,13 +379,13 @@ describe("gauges", () => {
     await client.settle();
     await stream[Symbol.asyncDispose]();
     await other.close();
-    await fetch(topicUrl(server, "u"), { method: "DELETE" });
+    await deleteTopic(server, "u");
     await client.ask({ type: "unsubscribe", topic: "t", client_id: "b" });
     let found = await gauges(server);
     while (found["connections sse"] !== 0 || found["connections websocket"] !== 1) found = await gauges(server);
     expect(found).toMatchObject({ topics: 1, subscriptions: 1 });
     expect(found["history_bytes"]).toBe((await topicDetail(server, "t")).history.bytes);
-    await fetch(topicUrl(server, "t"), { method: "DELETE" });
+    await deleteTopic(server, "t");
     expect(await gauges(server)).toMatchObject({ topics: 0, subscriptions: 0, history_bytes: 0 });
   });
 });

@@ -3,7 +3,7 @@ import { topicDetail, history, problemOf, publishBody, topicUrl, type TopicDetai
 import { Client } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 
 const LARGE = "x".repeat(150_000);
 const EMPTY = { messages: 0, bytes: 0 };
@@ -28,14 +28,6 @@ async function awaitDetail(server: Server, holds: (found: TopicDetail) => boolea
 }
 
 const ids = ({ subscribers }: TopicDetail) => subscribers.map(({ client_id }) => client_id);
-
-/** Subscribes as "slow" and reads no more than the ack. */
-async function stalled(server: { port: number }, asked: object = {}): Promise<RawClient> {
-  const client = await RawClient.connect(server);
-  client.send({ type: "subscribe", topic: "t", client_id: "slow", ...asked });
-  await client.readUntil((frames) => frames.length > 0);
-  return client;
-}
 
 /** Publishes until "slow" has lost something, and then a little more. Returns how many that were. */
 async function overwhelm(server: Server): Promise<number> {
@@ -84,7 +76,7 @@ describe("GET /topics/{name}", () => {
     await createTopic(server, "t");
     await publishBody(server, "t", { payload: 1 });
     const before = await topicDetail(server, "t");
-    await fetch(topicUrl(server, "t"), { method: "DELETE" });
+    await deleteTopic(server, "t");
     await createTopic(server, "t");
     const after = await topicDetail(server, "t");
     expect(after).toMatchObject({ seq: 0, oldest_seq: 1, history: EMPTY });
@@ -140,7 +132,7 @@ describe("GET /topics/{name}", () => {
   test("counts for one who reads nothing queued as queued and dropped, until all was read and told", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await stalled(server);
+    const slow = await RawClient.subscribe(server, "slow");
     const count = await overwhelm(server);
     const { queued, dropped } = await onlySubscriber(server);
     expect(queued).toBe(5);
@@ -157,7 +149,7 @@ describe("GET /topics/{name}", () => {
   test("counts no more than a shorter queue that was asked for", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await stalled(server, { queue: 2 });
+    const slow = await RawClient.subscribe(server, "slow", { queue: 2 });
     await overwhelm(server);
     expect((await onlySubscriber(server)).queued).toBe(2);
     slow.cut();
@@ -166,7 +158,7 @@ describe("GET /topics/{name}", () => {
   test("counts for one who wants the latest only one as queued, and what it jumps over as dropped", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await stalled(server, { overflow: "latest" });
+    const slow = await RawClient.subscribe(server, "slow", { overflow: "latest" });
     const count = await overwhelm(server);
     const { queued, dropped } = await onlySubscriber(server);
     expect(queued).toBe(1);

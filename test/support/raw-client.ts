@@ -29,6 +29,14 @@ export class RawClient {
     return client;
   }
 
+  /** Connects and subscribes to topic "t", and reads no more than the ack. */
+  static async subscribe(server: { port: number }, clientId: string, wish: object = {}): Promise<RawClient> {
+    const client = await RawClient.connect(server);
+    client.send({ type: "subscribe", topic: "t", client_id: clientId, ...wish });
+    await client.readUntil((frames) => frames.length > 0);
+    return client;
+  }
+
   /** What the server closed the WebSocket with. */
   get close(): { code: number; reason: string } | undefined {
     return this.#reader.close;

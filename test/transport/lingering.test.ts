@@ -11,7 +11,7 @@ import { overwhelm, publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
 import { receivedOf, type Received } from "../support/received.ts";
-import { createTopic, health, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
 import { WebSocketReader } from "../support/websocket-reader.ts";
 
@@ -22,8 +22,6 @@ const NEVER = "3600000";
 
 const DELETED: Received = { kind: "info", msg: "topic_deleted", topic: "t" };
 const SHUTDOWN: Received = { kind: "info", msg: "server_shutdown" };
-
-const deleteTopic = (server: { url: string }) => fetch(`${server.url}/topics/t`, { method: "DELETE" });
 
 /** Publishes until the kernel takes nothing more for the reader, who has lost all of what came last. Returns the newest `seq`. */
 async function saturate(server: { url: string }): Promise<number> {
@@ -49,7 +47,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       const last = await saturate(server);
-      await deleteTopic(server);
+      await deleteTopic(server, "t");
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
@@ -64,7 +62,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       await publishLarge(server, "t", 5);
-      await deleteTopic(server);
+      await deleteTopic(server, "t");
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
@@ -168,16 +166,14 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     async () => {
       await using server = startTestServer({ CLOSE_GRACE_MS: NEVER });
       await createTopic(server, "t");
-      const raw = await RawClient.connect(server);
-      raw.send({ type: "subscribe", topic: "t", client_id: "me" });
-      await raw.readUntil(({ length }) => length === 1);
+      const raw = await RawClient.subscribe(server, "me");
       const last = await saturate(server);
       // Unread answers as well: of these there is always something that the kernel does not take.
       const ping = encodeClientFrame(JSON.stringify({ type: "ping", request_id: "r".repeat(100) }));
       raw.socket.write(Buffer.concat(Array<Buffer>(10_000).fill(ping)));
       await using other = await Client.connect(server);
       for (let i = 0; i < 50; i++) await other.settle();
-      await deleteTopic(server);
+      await deleteTopic(server, "t");
       await stall();
       await raw.readUntil(() => raw.close !== undefined);
       expect(raw.close).toEqual(CLOSE.topicDeleted);

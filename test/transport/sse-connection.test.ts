@@ -7,7 +7,7 @@ import { EventStream } from "../support/event-stream.ts";
 import { metrics, untilNothingIsLeft } from "../support/stats.ts";
 import { problemOf, topicDetail } from "../support/answers.ts";
 import { overwhelm, publish, publishLarge } from "../support/publish.ts";
-import { createTopic, health, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
 import { streamRequest } from "../support/sse-client.ts";
 import { Subscriber } from "../support/subscriber.ts";
 
@@ -78,7 +78,7 @@ describe.concurrent("the connection of an event stream", () => {
     await using server = startTestServer();
     await createTopic(server, "t");
     using stream = await open(server, "me");
-    await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+    await deleteTopic(server, "t");
     expect(await stream.ended).toEqual({ how: "ended" });
     await stream.disconnected;
   });
@@ -138,7 +138,7 @@ describe.concurrent("the connection of an event stream", () => {
     await createTopic(server, "t");
     using stalled = await open(server, "stalled", true);
     await overwhelm(server, "t", "stalled");
-    await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+    await deleteTopic(server, "t");
     // It is waited for as long as it may still read.
     expect((await metrics(server)).get('pubsub_connections{transport="sse"}')).toBe(1);
     await untilNothingIsLeft(server, []);
