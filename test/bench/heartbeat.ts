@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { startBinary, useBinary } from "../support/binary.ts";
 import { HelperProcess } from "../support/helper-process.ts";
-import { Watch } from "../stress/watch.ts";
+import { createTopic, deleteTopic } from "../support/server.ts";
 import { givingWay, leaveServerItsCore, onCore, SERVER_CORE } from "./cores.ts";
 import { Pinger, type Pings } from "./pinger.ts";
 
@@ -43,7 +43,7 @@ type Idlers = { url: string; helper: HelperProcess; pinger: Pinger };
 async function withIdlers<T>(heartbeatMs: number, topic: string | undefined, use: (idlers: Idlers) => Promise<T>) {
   const env = { HEARTBEAT_INTERVAL_MS: String(heartbeatMs) };
   await using server = await startBinary(env, undefined, (command) => onCore(SERVER_CORE, command));
-  if (topic !== undefined) await new Watch(server.url).create(topic);
+  if (topic !== undefined) await createTopic(server, topic);
   const given = { port: server.port, connections, topic };
   await using helper = new HelperProcess(join(import.meta.dir, "idlers.ts"), given, givingWay);
   await helper.said(z.object({ connected: z.literal(connections) }));
@@ -87,7 +87,7 @@ const deletion = await withIdlers(0, TOPIC, async (idlers) => {
   const measured = pinger.run(seconds);
   await Bun.sleep(DELETED_AFTER_MS);
   const asked = performance.now();
-  await new Watch(url).delete(TOPIC);
+  await deleteTopic({ url }, TOPIC);
   const answeredMs = performance.now() - asked;
   const timer = setTimeout(() => helper.end(), CLOSED_WITHIN_MS);
   const said = await helper.said(z.union([z.object({ closedAt: z.number() }), totals]));

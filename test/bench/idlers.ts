@@ -5,8 +5,8 @@
 import type { Socket } from "bun";
 import { z } from "zod";
 import { given, say, untilToldToEnd } from "../support/helper-process.ts";
-import { encodeClientFrame } from "../support/raw-client.ts";
-import { UPGRADE, WebSocketReader } from "../support/websocket-reader.ts";
+import { encodeClientFrame, OPCODES, UPGRADE } from "../support/websocket-frames.ts";
+import { WebSocketTextReader } from "../support/websocket-reader.ts";
 
 const { port, connections, topic } = given(
   z.object({ port: z.int(), connections: z.int(), topic: z.string().optional() }),
@@ -14,16 +14,13 @@ const { port, connections, topic } = given(
 
 /** Connections that are opened at a time. */
 const TOGETHER = 100;
-/** A server that has closed a WebSocket waits for the answer (RFC 6455 §5.5.1). */
-const CLOSE = 8;
-
 const found = { heartbeats: 0, deletions: 0, codes: new Map<number, number>(), cut: 0 };
 let open = 0;
 
 async function connect(index: number): Promise<void> {
   const ready = Promise.withResolvers<void>();
   let closed = false;
-  const reader = new WebSocketReader(
+  const reader = new WebSocketTextReader(
     (text) => {
       if (text.includes('"msg":"ping"')) found.heartbeats++;
       else if (text.includes('"msg":"topic_deleted"')) found.deletions++;
@@ -49,7 +46,8 @@ async function connect(index: number): Promise<void> {
         if (reader.open && topic === undefined) ready.resolve();
         if (reader.close === undefined || closed) return;
         end(reader.close.code);
-        socket.end(encodeClientFrame("", CLOSE));
+        // A server that has closed a WebSocket waits for the answer (RFC 6455 §5.5.1).
+        socket.end(encodeClientFrame("", OPCODES.close));
       },
       close: () => end(undefined),
     },

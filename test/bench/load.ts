@@ -3,15 +3,13 @@
  * without reading more of them than their length. Prints its result as one line of JSON.
  */
 import type { Socket } from "bun";
-import { encodeClientFrame } from "../support/raw-client.ts";
+import { turn } from "../support/turn.ts";
+import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
 import { cpuSeconds, residentBytes } from "./process-figures.ts";
 import { loadSchema, type Result } from "./workloads.ts";
 
 const load = loadSchema.parse(JSON.parse(process.argv[2] ?? ""));
 const MARK = "@@";
-const UPGRADE =
-  "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 const latencies: number[] = [];
 let delivered = 0;
@@ -144,7 +142,6 @@ const publish = () => {
   publishers[published % load.publishers]?.send(publishFrame(topicOf(published)));
   published++;
 };
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 const elapsed = () => (performance.now() - begun) / 1000;
 
 if (load.mode === "idle") await Bun.sleep(load.seconds * 1000);

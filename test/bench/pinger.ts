@@ -23,7 +23,7 @@ export class Pinger {
       opened: () => this.#opened.resolve(),
       frame: (frame) => {
         if (frame.type !== "pong") return;
-        const due = this.#due[frame.request_id ?? -1];
+        const due = this.#due[Number(frame.request_id)];
         if (due === undefined) throw new Error(`A pong that nobody asked for: ${JSON.stringify(frame)}`);
         this.#answered++;
         this.#roundTrips.add(performance.now() - due);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { topicText } from "../../src/protocol/encode.ts";
+import { range } from "../support/account.ts";
 import { FakePeer } from "../support/fake-peer.ts";
 import { makeBroker, type Limits } from "../support/make-broker.ts";
 import { Random, seedOfRun } from "../support/random.ts";
@@ -10,7 +11,7 @@ function setUp(seq = 0, limits: Partial<Limits> = {}) {
   const text = topicText("t", "e");
   broker.topicCreated(text, seq);
   const append = (first: number, last: number) => {
-    const messages = Array.from({ length: last - first + 1 }, (_, i) => ({ id: "i", payload: `${first + i}` }));
+    const messages = range(first, last).map((seq) => ({ id: "i", payload: `${seq}` }));
     broker.append("t", { first, ts: "now", messages });
   };
   // The engine of this process does not know the topic: it is asked for by the broker itself.
@@ -134,10 +135,9 @@ test("Broker accounts to every subscriber for every seq, whatever order an engin
     for (const { peer } of subscribers) {
       const accounted = peer.story.flatMap((entry) => {
         const [first = 0, last = first] = entry.split("-").map(Number);
-        return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+        return range(first, last);
       });
-      const all = Array.from({ length: newest - start }, (_, i) => start + 1 + i);
-      expect(accounted, `SEED=${seed}, round ${round}`).toEqual(all);
+      expect(accounted, `SEED=${seed}, round ${round}`).toEqual(range(start + 1, newest));
     }
   }
 });

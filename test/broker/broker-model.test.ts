@@ -3,6 +3,7 @@ import type { Session } from "../../src/broker/session.ts";
 import { OVERFLOWS, type Gap, type Notice, type Overflow } from "../../src/protocol/frames.ts";
 import { ProtocolError } from "../../src/protocol/codes.ts";
 import { slowConsumer } from "../../src/protocol/encode.ts";
+import { range } from "../support/account.ts";
 import { FakePeer } from "../support/fake-peer.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 import { makeBroker, type BrokerAndEngine } from "../support/make-broker.ts";
@@ -300,10 +301,6 @@ class Comparison {
     }
     expect(broker.stats.subscriptions).toBe(this.clients.reduce((sum, client) => sum + client.mine.size, 0));
   }
-}
-
-function range(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
 function refused(request: () => unknown): string | undefined {

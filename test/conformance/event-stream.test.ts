@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ID } from "../support/client.ts";
+import { parseFrame } from "../support/frames.ts";
 import { ResponseReader } from "../support/http-response.ts";
-import { publishText } from "../support/publish.ts";
-import { createTopic, startTestServer, type TestServer } from "../support/server.ts";
+import { publishBody } from "../support/answers.ts";
+import { createTopic, deleteTopic, startTestServer, type TestServer } from "../support/server.ts";
 import { streamRequest } from "../support/sse-client.ts";
 import { RawConnection } from "./raw.ts";
 
@@ -24,11 +25,11 @@ let body: string;
 beforeAll(async () => {
   server = startTestServer({ HEARTBEAT_INTERVAL_MS: "20" });
   await createTopic(server, "t");
-  for (const payload of PAYLOADS) await publishText(server, "t", `{"id":"${ID}","payload":${payload}}`);
+  for (const payload of PAYLOADS) await publishBody(server, "t", `{"id":"${ID}","payload":${payload}}`);
   await using connection = new RawConnection(server);
   connection.write(streamRequest({ topic: "t", query: { last_n: "100" } }));
   await connection.readUntil((received) => received.includes("no comment") && received.includes("\n: "));
-  await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+  await deleteTopic(server, "t");
   const chunks: Buffer[] = [];
   response = new ResponseReader((chunk) => void chunks.push(chunk));
   response.push(await connection.readToEnd());
@@ -64,9 +65,8 @@ describe("an event stream", () => {
       return lines.length === 0 ? [] : [lines.map((line) => line.slice("data: ".length)).join("\n")];
     });
     const payloads = data.flatMap((text) => {
-      const frame: unknown = JSON.parse(text);
-      const isEvent = typeof frame === "object" && frame !== null && "message" in frame;
-      return isEvent ? [frame.message] : [];
+      const { message } = parseFrame(text);
+      return message === undefined ? [] : [message];
     });
     expect(payloads).toEqual(PAYLOADS.map((payload) => ({ id: ID, payload: JSON.parse(payload) })));
   });
@@ -95,7 +95,7 @@ describe("an event stream", () => {
     await using connection = new RawConnection(server);
     connection.write(streamRequest({ topic: "old" }).replace("HTTP/1.1", "HTTP/1.0"));
     await connection.readUntil((received) => received.includes("\n\n"));
-    await fetch(`${server.url}/topics/old`, { method: "DELETE" });
+    await deleteTopic(server, "old");
     const [head = "", ...blocks] = (await connection.readToEnd()).toString().split(/\r\n\r\n/);
     expect(head.toLowerCase()).not.toContain("transfer-encoding");
     expect(blocks.join()).toMatch(/^[a-z]+: .*\n/);

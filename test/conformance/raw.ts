@@ -1,4 +1,12 @@
 import { connect, type Socket } from "node:net";
+import { parseFrame, parseProblem } from "../support/frames.ts";
+import {
+  encodeClientFrame,
+  FrameDecoder,
+  OPCODES,
+  type FrameForm,
+  type RawFrame,
+} from "../support/websocket-frames.ts";
 
 /** A plain TCP connection to the server: bytes as they are, both ways. `await using` cuts it. */
 export class RawConnection implements AsyncDisposable {
@@ -102,67 +110,35 @@ export function responsesOf(bytes: Buffer, methods: readonly string[] = []): Raw
     const length = bodiless ? 0 : Number(headers.get("content-length"));
     rest = rest.subarray(end + HEAD_END.length);
     if (rest.length < length) throw new Error(`A body is cut off: ${JSON.stringify(String(rest))}`);
-    all.push({ status, headers, body: rest.toString("utf8", 0, length) });
+    const body = rest.toString("utf8", 0, length);
+    if (body !== "" && headers.get("content-type") === "application/problem+json") parseProblem(body);
+    all.push({ status, headers, body });
     rest = rest.subarray(length);
     if (status >= 200) finals++;
   }
   return all;
 }
 
-export type Frame = { opcode: number; payload: Buffer };
+const MASK = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
-export type FrameForm = { fin?: boolean; rsv?: number; mask?: readonly number[] | undefined; length?: Buffer };
-
-const MASK = [0x37, 0xfa, 0x21, 0x3d];
-
-/**
- * A client's frame (RFC 6455 §5.2), in whatever form is asked for.
- *
- * @param form `mask` undefined for none; `length` are the bytes from the 7-bit length on, without the mask bit
- */
+/** A client's frame (RFC 6455 §5.2), in whatever form is asked for. */
 export function frame(opcode: number, payload: string | Buffer = "", form: FrameForm = {}): Buffer {
-  const { fin = true, rsv = 0, length = lengthOf(Buffer.byteLength(payload)) } = form;
-  const mask = "mask" in form ? form.mask : MASK;
-  const head = Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | (rsv << 4) | opcode]), length]);
-  if (mask === undefined) return Buffer.concat([head, Buffer.from(payload)]);
-  head.writeUInt8(head.readUInt8(1) | 0x80, 1);
-  const masked = Buffer.from(payload).map((byte, index) => byte ^ (mask[index % 4] ?? 0));
-  return Buffer.concat([head, Buffer.from(mask), masked]);
-}
-
-function lengthOf(size: number): Buffer {
-  if (size < 126) return Buffer.from([size]);
-  if (size < 65536) return length16(size);
-  return length64(BigInt(size));
-}
-
-export const length16 = (size: number) => Buffer.from([126, size >> 8, size & 0xff]);
-
-export function length64(size: bigint): Buffer {
-  const length = Buffer.alloc(9);
-  length[0] = 127;
-  length.writeBigUInt64BE(size, 1);
-  return length;
+  return encodeClientFrame(payload, opcode, { mask: MASK, ...form });
 }
 
 /**
  * The frames that a server has sent after its answer to the upgrade (RFC 6455 §5).
  *
- * @throws where one is cut off, or is in a form that no frame of this server may have
+ * @throws where one is cut off, or is in a form or says something that no frame of this server may
  */
-export function framesOf(bytes: Buffer): Frame[] {
-  const frames: Frame[] = [];
-  for (let at = bytes.indexOf(HEAD_END) + HEAD_END.length; at < bytes.length;) {
-    const opcode = bytes.readUInt8(at) ^ 0x80;
-    const short = bytes.readUInt8(at + 1);
-    // Not the last fragment, a reserved bit or opcode, masked, or a large control frame.
-    if (![1, 8, 9, 10].includes(opcode) || short > (opcode > 1 ? 125 : 127)) throw new Error("An invalid frame");
-    const start = at + (short < 126 ? 2 : short === 126 ? 4 : 10);
-    const length =
-      short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
-    at = start + length;
-    if (at > bytes.length) throw new Error("A frame is cut off");
-    frames.push({ opcode, payload: bytes.subarray(start, at) });
+export function framesOf(bytes: Buffer): RawFrame[] {
+  const frames: RawFrame[] = [];
+  const decoder = new FrameDecoder();
+  decoder.push(bytes.subarray(bytes.indexOf(HEAD_END) + HEAD_END.length));
+  for (let next = decoder.next(); next !== undefined; next = decoder.next()) {
+    if (next.opcode === OPCODES.text) parseFrame(next.payload.toString());
+    frames.push(next);
   }
+  if (decoder.rest.length > 0) throw new Error("A frame is cut off");
   return frames;
 }

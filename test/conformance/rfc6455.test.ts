@@ -1,15 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createTopic, startTestServer, type TestServer } from "../support/server.ts";
-import { UPGRADE } from "../support/websocket-reader.ts";
-import { exchange, frame, framesOf, length16, length64, RawConnection, responsesOf } from "./raw.ts";
-import type { Frame, FrameForm } from "./raw.ts";
+import { createTopic, deleteTopic, startTestServer, type TestServer } from "../support/server.ts";
+import { length16, length64, OPCODES, UPGRADE, type FrameForm, type RawFrame } from "../support/websocket-frames.ts";
+import { exchange, frame, framesOf, RawConnection, responsesOf } from "./raw.ts";
 
-const CONTINUATION = 0;
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
+const { continuation: CONTINUATION, text: TEXT, binary: BINARY, close: CLOSE, ping: PING, pong: PONG } = OPCODES;
 
 const HEAD_END = "\r\n\r\n";
 const MAX_MESSAGE_BYTES = 70_000;
@@ -28,7 +22,7 @@ afterAll(async () => {
 });
 
 const text = (payload: string | Buffer, form?: FrameForm) => frame(TEXT, payload, form);
-const open = (payload: string | Buffer, opcode = TEXT) => frame(opcode, payload, { fin: false });
+const open = (payload: string | Buffer, opcode: number = TEXT) => frame(opcode, payload, { fin: false });
 const next = (payload: string | Buffer, fin = false) => frame(CONTINUATION, payload, { fin });
 const close = (code: number, reason: string | Buffer = "") =>
   frame(CLOSE, Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]));
@@ -41,14 +35,14 @@ const LARGE = "x".repeat(125);
 const ask = '{"type":"ping"}';
 
 /** Opens a WebSocket, sends `frames`, and returns what the server sends by the time that it closes. */
-async function converse(...frames: Buffer[]): Promise<Frame[]> {
+async function converse(...frames: Buffer[]): Promise<RawFrame[]> {
   const received = await exchange(server, Buffer.concat([Buffer.from(UPGRADE), ...frames]));
   expect(received.toString("latin1")).toStartWith("HTTP/1.1 101 ");
   return framesOf(received);
 }
 
 /** A frame in short: its kind, and what of its payload does not depend on the time. */
-function inShort({ opcode, payload }: Frame): string {
+function inShort({ opcode, payload }: RawFrame): string {
   if (opcode === TEXT) return /"type":"(\w+)"/.exec(payload.toString())?.[1] ?? "";
   if (opcode === CLOSE) return payload.length === 0 ? "CLOSE" : `CLOSE ${payload.readUInt16BE(0)}`;
   return `${opcode === PONG ? "PONG" : opcode} ${payload.toString("latin1")}`;
@@ -140,9 +134,9 @@ describe("an opening handshake (§4.2)", () => {
 describe("a frame that fails the connection", () => {
   const invalid = (what: string, code: number, ...frames: Buffer[]) => [what, code, frames] as const;
   for (const [what, code, frames] of [
-    invalid("unmasked text (§5.1)", 1002, text(ask, { mask: undefined })),
-    invalid("an unmasked ping (§5.1)", 1002, frame(PING, "", { mask: undefined })),
-    invalid("an unmasked close (§5.1)", 1002, frame(CLOSE, "", { mask: undefined })),
+    invalid("unmasked text (§5.1)", 1002, text(ask, { mask: null })),
+    invalid("an unmasked ping (§5.1)", 1002, frame(PING, "", { mask: null })),
+    invalid("an unmasked close (§5.1)", 1002, frame(CLOSE, "", { mask: null })),
     ...[1, 2, 4, 7].map((rsv) => invalid(`text with reserved bits ${rsv} (§5.2)`, 1002, text(ask, { rsv }))),
     invalid("a ping with a reserved bit (§5.2)", 1002, frame(PING, "", { rsv: 4 })),
     invalid("a continuation with a reserved bit (§5.2)", 1002, open("a"), frame(CONTINUATION, "", { rsv: 4 })),
@@ -201,7 +195,7 @@ describe("a message", () => {
     valid("of two bytes of length (§5.2)", ["pong"], text(ask.padEnd(200), { length: length16(200) })),
     valid("of eight bytes of length (§5.2)", ["pong"], text(ask.padEnd(65536), { length: length64(65536n) })),
     ...["00000000", "ffffffff", "deadbeef", "22222222"].map((mask) =>
-      valid(`masked by ${mask} (§5.3)`, ["pong"], text(ask, { mask: [...bytes(mask)] })),
+      valid(`masked by ${mask} (§5.3)`, ["pong"], text(ask, { mask: bytes(mask) })),
     ),
     valid("in three parts (§5.4)", ["pong"], open(ask.slice(0, 5)), next(ask.slice(5, 9)), next(ask.slice(9), true)),
     valid("with empty fragments (§5.4)", ["pong"], open(""), next(""), next(ask), next(""), next("", true)),
@@ -271,7 +265,7 @@ describe("a closing handshake (§5.5.1, §7)", () => {
     connection.write(UPGRADE);
     connection.write(text('{"type":"subscribe","topic":"gone","client_id":"c"}'));
     await connection.readUntil((received) => received.includes('"type":"ack"'));
-    await fetch(`${server.url}/topics/gone`, { method: "DELETE" });
+    await deleteTopic(server, "gone");
     await connection.readUntil((received) => received.includes("topic deleted"));
     connection.write(frame(PING, "late"));
     connection.write(close(4404));

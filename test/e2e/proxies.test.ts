@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { Client, parseFrame } from "../support/client.ts";
+import { Client } from "../support/client.ts";
+import { parseFrame } from "../support/frames.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { until } from "../support/stats.ts";
 import { skipWithout, startBareNginx, startCaddy, startNginx } from "../support/proxies.ts";
 import { publish } from "../support/publish.ts";
-import { createTopic, health, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
 
 /** A slash in a topic's name must come through as it was written. */
 const TOPIC = "a/b";
@@ -45,7 +46,7 @@ for (const { name, skip, start, tuned } of proxies) {
         await publish(proxy, TOPIC, [payload]);
         expect(parseFrame((await stream.next()).data).message?.payload).toBe(payload);
       }
-      expect((await fetch(`${proxy.url}/topics/${encodeURIComponent(TOPIC)}`, { method: "DELETE" })).status).toBe(200);
+      await deleteTopic(proxy, TOPIC);
       expect(parseFrame((await stream.next()).data).msg).toBe("topic_deleted");
       expect(await stream.nextOrEnd()).toBeUndefined();
     });
@@ -90,7 +91,7 @@ for (const { name, skip, start, tuned } of proxies) {
       await client.subscribe(TOPIC, "me");
       await publish(proxy, TOPIC, ["hello"]);
       expect((await client.next()).message?.payload).toBe("hello");
-      await fetch(`${proxy.url}/topics/${encodeURIComponent(TOPIC)}`, { method: "DELETE" });
+      await deleteTopic(proxy, TOPIC);
       expect((await client.next()).msg).toBe("topic_deleted");
       expect(await client.closed).toEqual({ code: 4404, reason: "topic deleted" });
     });

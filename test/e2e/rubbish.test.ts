@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { Client, ID, type Frame } from "../support/client.ts";
-import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
+import { Client, ID } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { encodeClientFrame } from "../support/websocket-frames.ts";
 import { createTopic, startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;

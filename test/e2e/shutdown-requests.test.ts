@@ -96,9 +96,7 @@ const requests = [
 describe("a WebSocket during a shutdown", () => {
   test("that still has to read is refused whatever it asks for, and gets what was queued for it", async () => {
     const server = startTestServer(ENV);
-    const slow = await RawClient.connect(server);
-    slow.send({ type: "subscribe", topic: "t", client_id: "me" });
-    await slow.readUntil((frames) => frames.length > 0);
+    const slow = await RawClient.subscribe(server, "me");
     const seq = await overwhelm(server, "t", "me");
     const stopped = server.stop();
     for (const request of requests) slow.send(request);
@@ -108,7 +106,7 @@ describe("a WebSocket during a shutdown", () => {
 
     const frames = await slow.readUntil(() => slow.close !== undefined);
     const answers = frames.filter(({ request_id }) => request_id === "late");
-    expect(answers.map(({ type, error }) => error?.code ?? type)).toEqual([
+    expect(answers.map(({ type, error }): string => error?.code ?? type)).toEqual([
       ...requests.map(() => "SHUTTING_DOWN"),
       "pong",
     ]);

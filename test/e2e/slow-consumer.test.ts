@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
-import { Client, ID, type Frame } from "../support/client.ts";
+import { range } from "../support/account.ts";
+import { Client, ID } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, health, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
+import { turn } from "../support/turn.ts";
 
 const big = (bytes: number) => "x".repeat(bytes);
 const seqs = (frames: Frame[]) => frames.filter(({ type }) => type === "event").map(({ seq }) => seq);
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 const newestIs = (last: number) => (frames: Frame[]) =>
   frames.some(({ seq, type }) => type === "event" && seq === last);
 
@@ -96,7 +98,7 @@ test("three publishers and three subscribers: all see one and the same order, an
     for (const [p, client] of publishers.entries()) {
       client.send({ type: "publish", topic: "t", message: { id: ID, payload: [p, n] }, request_id: n });
     }
-    if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (n % 50 === 0) await turn();
   }
   const orders: string[][] = [];
   for (const client of clients.slice(0, 3)) {
@@ -128,7 +130,7 @@ test("what is queued for a stalled client is reported as lost when its topic is 
   await using publisher = await Client.connect(server);
   while ((await health(server)).subscribers < 1) await publisher.settle();
   await publish(publisher, "t", 200, big(50_000));
-  await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+  await deleteTopic(server, "t");
   const frames = await stalled.readUntil(() => stalled.close !== undefined);
   expectAll(frames, 200);
   expect(frames.slice(-2)).toMatchObject([

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { MemoryEngine, type MemoryEngineLimits } from "../../src/engine/memory.ts";
 import type { LocalBroker } from "../../src/engine/engine.ts";
 import type { Published } from "../../src/protocol/encode.ts";
+import { ID } from "../support/client.ts";
 
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 const messages = (count: number) => Array.from({ length: count }, (_, i) => ({ id: ID, payload: String(i) }));
 
 /** An engine, and all that its broker is told. */

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { LargeAnswers } from "../../src/http/large-answers.ts";
 import { HISTORY_PAGE_BYTES, readHistory } from "../../src/http/messages.ts";
+import { range } from "../support/account.ts";
 import { LIMITS, makeBroker } from "../support/make-broker.ts";
 import { ANSWERS } from "../../src/protocol/schema.ts";
-import { history, jsonOf, problemOf, publish, topicUrl } from "../support/answers.ts";
+import { history, jsonOf, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { ID } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
 
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const payloadsOf = ({ messages }: { messages: readonly { payload?: unknown }[] }) =>
   messages.map(({ payload }) => payload);
 
@@ -18,7 +18,7 @@ async function published(count: number, env: Record<string, string> = {}) {
   const server = startTestServer(env);
   await createTopic(server, "t");
   const messages = range(1, count).map((payload) => ({ payload }));
-  const { epoch } = count === 0 ? await history(server, "t") : await publish(server, "t", { messages });
+  const { epoch } = count === 0 ? await history(server, "t") : await publishBody(server, "t", { messages });
   return Object.assign(server, { epoch });
 }
 
@@ -92,7 +92,7 @@ describe("GET /topics/{name}/messages", () => {
     const payload = "x".repeat(1000);
     await using server = startTestServer({ HISTORY_MEMORY_BYTES: "10000" });
     await createTopic(server, "t");
-    for (let i = 0; i < 30; i++) await publish(server, "t", { payload });
+    for (let i = 0; i < 30; i++) await publishBody(server, "t", { payload });
     const { oldest_seq, seq, messages } = await history(server, "t", "?since=0");
     expect(oldest_seq).toBeGreaterThan(20);
     expect(seq).toBe(30);
@@ -133,9 +133,9 @@ describe("GET /topics/{name}/messages", () => {
   test("of another epoch answers 410, whatever window is asked for with it", async () => {
     await using server = await published(3);
     const { epoch: old } = server;
-    await fetch(topicUrl(server, "t"), { method: "DELETE" });
+    await deleteTopic(server, "t");
     await createTopic(server, "t");
-    const { epoch } = await publish(server, "t", { payload: "new" });
+    const { epoch } = await publishBody(server, "t", { payload: "new" });
     expect(epoch).not.toBe(old);
     for (const query of [
       `?epoch=${old}`,
@@ -201,7 +201,7 @@ describe("GET /topics/{name}/messages", () => {
     const count = Math.ceil(HISTORY_PAGE_BYTES / payload.length) + 1;
     await using server = startTestServer({ MAX_HISTORY: String(count) });
     await createTopic(server, "t");
-    for (let i = 0; i < count; i++) await publish(server, "t", { payload });
+    for (let i = 0; i < count; i++) await publishBody(server, "t", { payload });
     const got: number[] = [];
     let pages = 0;
     for (let more: boolean | undefined = true; more === true; pages++) {
@@ -217,12 +217,10 @@ describe("GET /topics/{name}/messages", () => {
 test("a gap that a slow consumer is told of can be fetched from history, exactly", async () => {
   await using server = startTestServer({ MAX_HISTORY: "1000", MAX_SUBSCRIBER_QUEUE: "5" });
   await createTopic(server, "t");
-  const slow = await RawClient.connect(server);
-  slow.send({ type: "subscribe", topic: "t", client_id: "slow" });
-  await slow.readUntil((frames) => frames.length > 0);
+  const slow = await RawClient.subscribe(server, "slow");
   const padding = "x".repeat(150_000);
   for (let i = 0; i < 20; i++) {
-    await publish(server, "t", { messages: range(1, 6).map((part) => ({ payload: [6 * i + part, padding] })) });
+    await publishBody(server, "t", { messages: range(1, 6).map((part) => ({ payload: [6 * i + part, padding] })) });
   }
   const frames = await slow.readUntil((all) => all.at(-1)?.seq === 120);
   const gaps = frames.flatMap(({ error }) => (error === undefined ? [] : [error]));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { z } from "zod";
+import { ANSWERS } from "../../src/protocol/schema.ts";
+import { problemOf } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
@@ -9,27 +10,12 @@ const OTHER_PORT = "http://127.0.0.1:1";
 
 type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
 
-const problemSchema = z.object({
-  status: z.int(),
-  title: z.string().min(1),
-  detail: z.string().min(1),
-  code: z.string(),
-});
-
 /** The body of an answer that is not a problem. */
 async function bodyOf(response: Response, status = 200): Promise<unknown> {
   const text = await response.text();
   if (response.status !== status) throw new Error(`Answered ${response.status}, not ${status}: ${text}`);
   expect(response.headers.get("content-type")).toStartWith("application/json");
   return JSON.parse(text);
-}
-
-/** The problem document of an answer, whose status must be the answer's own. */
-async function problemOf(response: Response) {
-  expect(response.headers.get("content-type")).toBe("application/problem+json");
-  const problem = problemSchema.parse(JSON.parse(await response.text()));
-  expect(problem.status).toBe(response.status);
-  return problem;
 }
 
 const post = (server: { url: string }, body: Body, headers: Record<string, string> = {}) =>
@@ -224,8 +210,9 @@ describe("GET /topics", () => {
 });
 
 describe("GET /health", () => {
-  const schema = z.strictObject({ uptime_sec: z.int().min(0), topics: z.int(), subscribers: z.int() });
-  const healthOf = async (server: { url: string }) => schema.parse(await bodyOf(await get(server, "/health")));
+  const healthOf = async (server: { url: string }) => {
+    return ANSWERS["GET /health"].parse(await bodyOf(await get(server, "/health")));
+  };
 
   test("counts topics and all their subscribers, these three keys exactly", async () => {
     await using server = startTestServer();
@@ -280,9 +267,7 @@ describe("GET /livez and /readyz", () => {
   test("answer 200 and 503 while the server waits for a subscriber to take what is queued", async () => {
     await using server = startTestServer({ SHUTDOWN_GRACE_MS: "3600000" });
     await createTopic(server, "t");
-    const stalled = await RawClient.connect(server);
-    stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
-    await stalled.readUntil((frames) => frames.length > 0);
+    const stalled = await RawClient.subscribe(server, "stalled");
     const publisher = await Client.connect(server);
     const megabyte = "x".repeat(1_000_000);
     for (let i = 0; i < 40; i++) await publisher.publish("t", megabyte);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { encodeEvent, topicText } from "../../src/protocol/encode.ts";
-import { history, jsonOf, post, problemOf, publish, topicUrl } from "../support/answers.ts";
+import { range } from "../support/account.ts";
+import { history, jsonOf, post, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
 import { createTopic, startTestServer, stats } from "../support/server.ts";
 
@@ -9,7 +10,6 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 const OTHER_ID = "FFFFFFFF-0000-0000-0000-00000000000a";
 const NAMES = ["a/b", "a%2Fb", "naïve 😀", "a b+c", "?#&=", `"message":{`, "\\", ":name", "__proto__", "x".repeat(255)];
 
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const payloadsOf = ({ messages }: { messages: readonly { payload?: unknown }[] }) =>
   messages.map(({ payload }) => payload);
 
@@ -20,7 +20,7 @@ describe("POST /topics/{name}/messages", () => {
     await using client = await Client.connect(server);
     const { epoch } = await client.subscribe("t", "me");
     const before = Date.now();
-    const answer = await publish(server, "t", { id: OTHER_ID, payload: { a: [1] } });
+    const answer = await publishBody(server, "t", { id: OTHER_ID, payload: { a: [1] } });
     expect(answer).toEqual({ status: "ok", topic: "t", epoch: String(epoch), first_seq: 1, seq: 1, ids: [OTHER_ID] });
     const event = await client.next();
     expect(Date.parse(event.ts)).toBeGreaterThanOrEqual(before);
@@ -33,8 +33,8 @@ describe("POST /topics/{name}/messages", () => {
   test("makes ids that were left out: UUIDs of version 7, no two the same", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
-    const { ids } = await publish(server, "t", { messages: range(1, 500).map((payload) => ({ payload })) });
-    for (let i = 0; i < 3; i++) ids.push(...(await publish(server, "t", { payload: i, id: null })).ids);
+    const { ids } = await publishBody(server, "t", { messages: range(1, 500).map((payload) => ({ payload })) });
+    for (let i = 0; i < 3; i++) ids.push(...(await publishBody(server, "t", { payload: i, id: null })).ids);
     for (const id of ids) expect(id).toMatch(UUID_V7);
     expect(new Set(ids).size).toBe(503);
     expect((await history(server, "t")).messages.map(({ id }) => id)).toEqual(ids.slice(-100));
@@ -44,7 +44,7 @@ describe("POST /topics/{name}/messages", () => {
     await using server = startTestServer();
     await createTopic(server, "t");
     const messages = [{ payload: 1 }, { id: OTHER_ID, payload: 2 }, { id: null, payload: 3 }, { id: ID, payload: 4 }];
-    const { ids, first_seq, seq } = await publish(server, "t", { messages });
+    const { ids, first_seq, seq } = await publishBody(server, "t", { messages });
     expect([first_seq, seq]).toEqual([1, 4]);
     const made = expect.stringMatching(UUID_V7);
     expect(ids).toEqual([made, OTHER_ID, made, ID]);
@@ -57,13 +57,13 @@ describe("POST /topics/{name}/messages", () => {
   test("publishes the same id again, as often as it is sent", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
-    await publish(server, "t", {
+    await publishBody(server, "t", {
       messages: [
         { id: ID, payload: 1 },
         { id: ID, payload: 2 },
       ],
     });
-    await publish(server, "t", { id: ID, payload: 1 });
+    await publishBody(server, "t", { id: ID, payload: 1 });
     expect((await history(server, "t")).messages.map(({ id }) => id)).toEqual([ID, ID, ID]);
   });
 
@@ -72,11 +72,11 @@ describe("POST /topics/{name}/messages", () => {
     await createTopic(server, "t");
     await using client = await Client.connect(server);
     expect(await client.publish("t", 1)).toMatchObject({ seq: 1 });
-    expect(await publish(server, "t", { payload: 2 })).toMatchObject({ first_seq: 2, seq: 2 });
+    expect(await publishBody(server, "t", { payload: 2 })).toMatchObject({ first_seq: 2, seq: 2 });
     const batch = [3, 4].map((payload) => ({ id: ID, payload }));
     const ack = await client.ask({ type: "publish", topic: "t", messages: batch });
     expect(ack).toMatchObject({ first_seq: 3, seq: 4, count: 2 });
-    expect(await publish(server, "t", { messages: [{ payload: 5 }, { payload: 6 }] })).toMatchObject({
+    expect(await publishBody(server, "t", { messages: [{ payload: 5 }, { payload: 6 }] })).toMatchObject({
       first_seq: 5,
       seq: 6,
       epoch: ack.epoch,
@@ -90,7 +90,7 @@ describe("POST /topics/{name}/messages", () => {
     await using client = await Client.connect(server);
     await client.subscribe("t", "me");
     const messages = range(1, 1000).map((payload) => ({ payload }));
-    expect(await publish(server, "t", { messages })).toMatchObject({ first_seq: 1, seq: 1000 });
+    expect(await publishBody(server, "t", { messages })).toMatchObject({ first_seq: 1, seq: 1000 });
     const events = await client.take(1000);
     expect(events.map(({ seq, message }) => [seq, message?.payload])).toEqual(range(1, 1000).map((n) => [n, n]));
     expect(payloadsOf(await history(server, "t"))).toEqual([998, 999, 1000]);
@@ -101,7 +101,7 @@ describe("POST /topics/{name}/messages", () => {
     await createTopic(server, "t");
     const answers = await Promise.all(
       range(1, 30).map((sender) => {
-        return publish(server, "t", { messages: range(1, 7).map((part) => ({ payload: { sender, part } })) });
+        return publishBody(server, "t", { messages: range(1, 7).map((part) => ({ payload: { sender, part } })) });
       }),
     );
     const ids = answers.toSorted((a, b) => a.seq - b.seq).flatMap((answer) => answer.ids);
@@ -140,7 +140,7 @@ describe("POST /topics/{name}/messages", () => {
       }
     }
     expect(await stats(server)).toEqual({ t: { messages: 0, subscribers: 1 } });
-    expect(await publish(server, "t", { payload: "good" })).toMatchObject({ first_seq: 1, seq: 1 });
+    expect(await publishBody(server, "t", { payload: "good" })).toMatchObject({ first_seq: 1, seq: 1 });
     expect((await client.settle()).map(({ message }) => message?.payload)).toEqual(["good"]);
     expect(payloadsOf(await history(server, "t"))).toEqual(["good"]);
   });
@@ -171,7 +171,7 @@ describe("POST /topics/{name}/messages", () => {
     const problem = await problemOf(await post(server, "t", body.padEnd(1001)));
     expect(problem).toMatchObject({ status: 413, title: "Content Too Large", code: "TOO_LARGE" });
     expect(problem.detail).toMatch(/MAX_MESSAGE_BYTES.*\b1000\b/);
-    expect(await publish(server, "t", body.padEnd(1000))).toMatchObject({ first_seq: 1, seq: 2 });
+    expect(await publishBody(server, "t", body.padEnd(1000))).toMatchObject({ first_seq: 1, seq: 2 });
   });
 
   /** What an early event of topic `t` takes on the wire. */
@@ -209,7 +209,7 @@ describe("POST /topics/{name}/messages", () => {
   test.each(NAMES)("takes the topic's name percent-encoded: %s", async (name) => {
     await using server = startTestServer();
     await createTopic(server, name);
-    expect(await publish(server, name, { payload: 1 })).toMatchObject({ topic: name, seq: 1 });
+    expect(await publishBody(server, name, { payload: 1 })).toMatchObject({ topic: name, seq: 1 });
     expect(await history(server, name)).toMatchObject({ topic: name, seq: 1, messages: [{ payload: 1 }] });
   });
 });
@@ -221,14 +221,14 @@ describe("AUTO_CREATE_TOPICS", () => {
       expect(await problemOf(await fetch(topicUrl(server, "new", path)))).toMatchObject({ status: 404 });
     }
     expect(await stats(server)).toEqual({});
-    expect(await publish(server, "new", { payload: 1 })).toMatchObject({ topic: "new", first_seq: 1 });
-    expect(await publish(server, "new", { payload: 2 })).toMatchObject({ first_seq: 2 });
+    expect(await publishBody(server, "new", { payload: 1 })).toMatchObject({ topic: "new", first_seq: 1 });
+    expect(await publishBody(server, "new", { payload: 2 })).toMatchObject({ first_seq: 2 });
     expect(payloadsOf(await history(server, "new"))).toEqual([1, 2]);
   });
 
   test("creates no more than MAX_TOPICS over HTTP", async () => {
     await using server = startTestServer({ AUTO_CREATE_TOPICS: "true", MAX_TOPICS: "1" });
-    await publish(server, "a", { payload: 1 });
+    await publishBody(server, "a", { payload: 1 });
     const problem = await problemOf(await post(server, "b", { payload: 1 }));
     expect(problem).toMatchObject({ status: 429, code: "LIMIT_EXCEEDED" });
     expect(Object.keys(await stats(server))).toEqual(["a"]);
@@ -255,9 +255,9 @@ describe("a payload", () => {
     await createTopic(server, "t");
     await using client = await Client.connect(server);
     await client.subscribe("t", "me");
-    for (const payload of PAYLOADS) await publish(server, "t", `{ "payload" : ${payload} , "x":{"payload":0}}`);
+    for (const payload of PAYLOADS) await publishBody(server, "t", `{ "payload" : ${payload} , "x":{"payload":0}}`);
     const elements = PAYLOADS.map((payload) => ` { "x":{"payload":0},"p\\u0061yload" :${payload}\n}`);
-    await publish(server, "t", `{"messages":[${elements.join(",")}]}`);
+    await publishBody(server, "t", `{"messages":[${elements.join(",")}]}`);
     const text = await jsonOf(await fetch(topicUrl(server, "t", "/messages")));
     const { messages } = await history(server, "t");
     const entries: string[] = [];

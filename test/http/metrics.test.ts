@@ -5,12 +5,12 @@ import { Throttle } from "../../src/ops/throttle.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { exposition, Metrics, type Metric } from "../../src/ops/metrics.ts";
 import { CLOSE, ERRORS } from "../../src/protocol/codes.ts";
-import { topicDetail, post, problemOf, publish, topicUrl } from "../support/answers.ts";
+import { topicDetail, post, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { parseExposition, type Family } from "../support/exposition.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 
 type Server = { url: string };
 
@@ -121,7 +121,7 @@ describe("counters", () => {
         expect((await fetch(server.url + path)).status).toBe(200);
       }
       await client.close();
-      await fetch(topicUrl(server, "t"), { method: "DELETE" });
+      await deleteTopic(server, "t");
     });
     expect(steps).toEqual({});
   });
@@ -131,7 +131,7 @@ describe("counters", () => {
     await createTopic(server, "t");
     await using client = await Client.connect(server);
     expect(await moved(server, () => client.publish("t", 1))).toEqual({ messages_published: 1 });
-    expect(await moved(server, () => publish(server, "t", { payload: 2 }))).toEqual({ messages_published: 1 });
+    expect(await moved(server, () => publishBody(server, "t", { payload: 2 }))).toEqual({ messages_published: 1 });
 
     await client.subscribe("t", "a");
     await client.subscribe("t", "b");
@@ -140,7 +140,7 @@ describe("counters", () => {
     const batches = await moved(server, async () => {
       client.send({ type: "publish", topic: "t", messages: numbers(4), ack: false });
       await client.take(8);
-      await publish(server, "t", { messages: numbers(5) });
+      await publishBody(server, "t", { messages: numbers(5) });
       await client.take(10);
       await stream.take(9);
     });
@@ -158,7 +158,7 @@ describe("counters", () => {
     await using client = await Client.connect(server);
     await client.subscribe("t", "a");
     const steps = await moved(server, async () => {
-      await publish(server, "t", { messages: numbers(200) });
+      await publishBody(server, "t", { messages: numbers(200) });
       await client.take(200);
     });
     expect(steps).toEqual({ messages_published: 200, events_delivered: 200 });
@@ -266,12 +266,10 @@ describe("counters", () => {
   test("count as dropped just what a slow consumer is told of, and as delivered the rest", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await RawClient.connect(server);
-    slow.send({ type: "subscribe", topic: "t", client_id: "slow" });
-    await slow.readUntil((frames) => frames.length > 0);
+    const slow = await RawClient.subscribe(server, "slow");
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     const steps = await moved(server, async () => {
-      for (let i = 0; i < 20; i++) await publish(server, "t", { messages });
+      for (let i = 0; i < 20; i++) await publishBody(server, "t", { messages });
       await slow.readUntil((all) => all.at(-1)?.seq === 120);
     });
     const told = slow.frames.reduce((sum, { error }) => sum + (error?.dropped ?? 0), 0);
@@ -295,7 +293,7 @@ describe("counters", () => {
     });
     expect(tooMany).toEqual({ "connections_closed 4429 limit exceeded": 1, "errors LIMIT_EXCEEDED": 2 });
     const deleted = await moved(server, async () => {
-      await fetch(topicUrl(server, "t"), { method: "DELETE" });
+      await deleteTopic(server, "t");
       expect((await one.closed).code).toBe(4404);
       while ((await two.nextOrEnd()) !== undefined);
     });
@@ -315,7 +313,7 @@ describe("counters", () => {
     await slow.readUntil((frames) => frames.length === 2);
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
     const { events_delivered, events_dropped, messages_published, ...steps } = await moved(server, async () => {
-      do await publish(server, "t", { messages });
+      do await publishBody(server, "t", { messages });
       while ((await topicDetail(server, "t")).subscribers.length > 0);
     });
     expect(steps).toEqual({ "connections_closed 1013 slow consumer": 1 });
@@ -335,12 +333,10 @@ describe("counters", () => {
   test("go on while the server shuts down, and count what is closed and refused by it", async () => {
     await using server = startTestServer({ SHUTDOWN_GRACE_MS: "3600000" });
     await createTopic(server, "t");
-    const stalled = await RawClient.connect(server);
-    stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
-    await stalled.readUntil((frames) => frames.length > 0);
+    const stalled = await RawClient.subscribe(server, "stalled");
     await using other = await Client.connect(server);
     const messages = Array.from({ length: 6 }, () => ({ payload: "x".repeat(150_000) }));
-    do await publish(server, "t", { messages });
+    do await publishBody(server, "t", { messages });
     while ((await topicDetail(server, "t")).subscribers[0]?.dropped === 0);
     let stopped = Promise.resolve();
     const steps = await moved(server, async () => {
@@ -369,7 +365,7 @@ describe("gauges", () => {
     await other.subscribe("u", "a");
     const stream = await EventStream.open(topicUrl(server, "u", "/events"));
     await stream.next();
-    for (const name of ["t", "u"]) await publish(server, name, { messages: numbers(7) });
+    for (const name of ["t", "u"]) await publishBody(server, name, { messages: numbers(7) });
     const bytes = (await topicDetail(server, "t")).history.bytes + (await topicDetail(server, "u")).history.bytes;
     expect(bytes).toBeGreaterThan(0);
     expect(await gauges(server)).toEqual({
@@ -383,13 +379,13 @@ describe("gauges", () => {
     await client.settle();
     await stream[Symbol.asyncDispose]();
     await other.close();
-    await fetch(topicUrl(server, "u"), { method: "DELETE" });
+    await deleteTopic(server, "u");
     await client.ask({ type: "unsubscribe", topic: "t", client_id: "b" });
     let found = await gauges(server);
     while (found["connections sse"] !== 0 || found["connections websocket"] !== 1) found = await gauges(server);
     expect(found).toMatchObject({ topics: 1, subscriptions: 1 });
     expect(found["history_bytes"]).toBe((await topicDetail(server, "t")).history.bytes);
-    await fetch(topicUrl(server, "t"), { method: "DELETE" });
+    await deleteTopic(server, "t");
     expect(await gauges(server)).toMatchObject({ topics: 0, subscriptions: 0, history_bytes: 0 });
   });
 });

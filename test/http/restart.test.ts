@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { history, problemOf } from "../support/answers.ts";
-import { Client, parseFrame } from "../support/client.ts";
+import { Client } from "../support/client.ts";
+import { parseFrame } from "../support/frames.ts";
 import { EventStream, EventStreamParser } from "../support/event-stream.ts";
 import { metrics } from "../support/stats.ts";
 import { overwhelm, publish } from "../support/publish.ts";

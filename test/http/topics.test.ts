@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { topicDetail, history, problemOf, publish, topicUrl, type TopicDetail } from "../support/answers.ts";
+import { topicDetail, history, problemOf, publishBody, topicUrl, type TopicDetail } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 
 const LARGE = "x".repeat(150_000);
 const EMPTY = { messages: 0, bytes: 0 };
@@ -29,19 +29,11 @@ async function awaitDetail(server: Server, holds: (found: TopicDetail) => boolea
 
 const ids = ({ subscribers }: TopicDetail) => subscribers.map(({ client_id }) => client_id);
 
-/** Subscribes as "slow" and reads no more than the ack. */
-async function stalled(server: { port: number }, asked: object = {}): Promise<RawClient> {
-  const client = await RawClient.connect(server);
-  client.send({ type: "subscribe", topic: "t", client_id: "slow", ...asked });
-  await client.readUntil((frames) => frames.length > 0);
-  return client;
-}
-
 /** Publishes until "slow" has lost something, and then a little more. Returns how many that were. */
 async function overwhelm(server: Server): Promise<number> {
   let count = 0;
   const publishSome = async () => {
-    const { seq } = await publish(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
+    const { seq } = await publishBody(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
     count = seq;
   };
   while ((await onlySubscriber(server)).dropped === 0) await publishSome();
@@ -63,7 +55,7 @@ describe("GET /topics/{name}", () => {
     await createTopic(server, "t");
     await using client = await Client.connect(server);
     const { epoch } = await client.publish("t", 1);
-    for (let i = 2; i <= 8; i++) await publish(server, "t", { payload: i });
+    for (let i = 2; i <= 8; i++) await publishBody(server, "t", { payload: i });
     const { messages, ...position } = await history(server, "t");
     const found = await topicDetail(server, "t");
     expect(found).toMatchObject({ ...position, epoch, seq: 8, oldest_seq: 6, history: { messages: messages.length } });
@@ -73,7 +65,7 @@ describe("GET /topics/{name}", () => {
   test("tells what history takes of memory, more than its events' own bytes", async () => {
     await using server = startTestServer({ MAX_HISTORY: "3", MAX_SUBSCRIBER_QUEUE: "1" });
     await createTopic(server, "t");
-    for (let i = 0; i < 9; i++) await publish(server, "t", { payload: "x".repeat(1000) });
+    for (let i = 0; i < 9; i++) await publishBody(server, "t", { payload: "x".repeat(1000) });
     const { bytes } = (await topicDetail(server, "t")).history;
     expect(bytes).toBeGreaterThan(3 * 1000);
     expect(bytes).toBeLessThan(4 * 1400);
@@ -82,9 +74,9 @@ describe("GET /topics/{name}", () => {
   test("begins anew when the topic is created again", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
-    await publish(server, "t", { payload: 1 });
+    await publishBody(server, "t", { payload: 1 });
     const before = await topicDetail(server, "t");
-    await fetch(topicUrl(server, "t"), { method: "DELETE" });
+    await deleteTopic(server, "t");
     await createTopic(server, "t");
     const after = await topicDetail(server, "t");
     expect(after).toMatchObject({ seq: 0, oldest_seq: 1, history: EMPTY });
@@ -140,7 +132,7 @@ describe("GET /topics/{name}", () => {
   test("counts for one who reads nothing queued as queued and dropped, until all was read and told", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await stalled(server);
+    const slow = await RawClient.subscribe(server, "slow");
     const count = await overwhelm(server);
     const { queued, dropped } = await onlySubscriber(server);
     expect(queued).toBe(5);
@@ -157,7 +149,7 @@ describe("GET /topics/{name}", () => {
   test("counts no more than a shorter queue that was asked for", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await stalled(server, { queue: 2 });
+    const slow = await RawClient.subscribe(server, "slow", { queue: 2 });
     await overwhelm(server);
     expect((await onlySubscriber(server)).queued).toBe(2);
     slow.cut();
@@ -166,7 +158,7 @@ describe("GET /topics/{name}", () => {
   test("counts for one who wants the latest only one as queued, and what it jumps over as dropped", async () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
-    const slow = await stalled(server, { overflow: "latest" });
+    const slow = await RawClient.subscribe(server, "slow", { overflow: "latest" });
     const count = await overwhelm(server);
     const { queued, dropped } = await onlySubscriber(server);
     expect(queued).toBe(1);
@@ -181,13 +173,13 @@ describe("GET /topics/{name}", () => {
     await using server = startTestServer({ MAX_SUBSCRIBER_QUEUE: "5" });
     await createTopic(server, "t");
     for (let i = 0; i < 16; i++) {
-      await publish(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
+      await publishBody(server, "t", { messages: Array.from({ length: 6 }, () => ({ payload: LARGE })) });
     }
     const slow = await RawClient.connect(server);
     slow.send({ type: "subscribe", topic: "t", client_id: "slow", last_n: 96 });
     const { subscribers } = await awaitDetail(server, (found) => ids(found).length === 1);
     expect(subscribers[0]?.queued).toBeGreaterThan(5);
-    await publish(server, "t", { messages: Array.from({ length: 6 }, (_, payload) => ({ payload })) });
+    await publishBody(server, "t", { messages: Array.from({ length: 6 }, (_, payload) => ({ payload })) });
     expect(await onlySubscriber(server)).toMatchObject({ dropped: 1 });
     const frames = await slow.readUntil((all) => all.at(-1)?.seq === 102);
     expect(frames.filter(({ type }) => type === "event")).toHaveLength(96 + 5);

@@ -17,9 +17,7 @@ const SEND_BUFFER_BYTES = 200_000;
 test.skipIf(process.platform !== "linux")("the kernel keeps little of what one client does not read", async () => {
   await using server = startTestServer({ SEND_BUFFER_BYTES: String(SEND_BUFFER_BYTES) });
   await createTopic(server, "t");
-  const stalled = await RawClient.connect(server);
-  stalled.send({ type: "subscribe", topic: "t", client_id: "stalled" });
-  await stalled.readUntil((frames) => frames.length === 1);
+  const stalled = await RawClient.subscribe(server, "stalled");
   await publishLarge(server, "t", 40);
   const { subscribers } = await topicDetail(server, "t");
   stalled.cut();

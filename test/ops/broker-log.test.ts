@@ -6,15 +6,13 @@ import { until } from "../support/stats.ts";
 import { startServerWithoutPulse } from "../support/heartbeat.ts";
 import { overwhelm, publish, publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { health, startTestServer } from "../support/server.ts";
+import { deleteTopic, health, startTestServer } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
 
 /** The lines that say `words`, without their time. */
 function linesOf({ lines }: { lines: readonly string[] }, words: string): string[] {
   return lines.filter((line) => line.includes(words)).map((line) => line.slice(line.indexOf(" ") + 1));
 }
-
-const deleteTopic = ({ url }: { url: string }) => fetch(`${url}/topics/t`, { method: "DELETE" });
 
 describe.each(TRANSPORTS)("the log of a subscriber over %s", (transport) => {
   const who = `transport=${transport} address=127.0.0.1`;
@@ -65,7 +63,7 @@ describe.each(TRANSPORTS)("the log of a subscriber over %s", (transport) => {
     third.cut();
 
     using fourth = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
-    await deleteTopic(server);
+    await deleteTopic(server, "t");
     await fourth.ended;
     expect(subscriptions()).toContain(went('"topic deleted"'));
   });

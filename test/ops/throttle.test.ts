@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
-import { Logger, type Level } from "../../src/ops/logger.ts";
+import type { Level } from "../../src/ops/logger.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
+import { makeLogger } from "../support/make-logger.ts";
 
 const SECOND_MS = 1000;
 
@@ -12,8 +13,8 @@ afterEach(() => {
 
 /** A throttle, and what it has logged since that was last asked. */
 function setUp(least: Level = "debug") {
-  const lines: string[] = [];
-  const throttle = new Throttle(new Logger(least, "text", (line) => void lines.push(line)));
+  const { lines, log } = makeLogger(least);
+  const throttle = new Throttle(log);
   const logged = () => lines.splice(0).map((line) => line.slice(line.indexOf(" ") + 1));
   return { throttle, logged };
 }

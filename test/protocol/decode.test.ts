@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { decode } from "../../src/protocol/decode.ts";
+import { ID } from "../support/client.ts";
 import { JsonWriter } from "../support/json-writer.ts";
 import { HOSTILE_PAYLOADS } from "../support/payloads.ts";
 import { Random, seedOfRun } from "../support/random.ts";
-
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 
 function accepted(text: string) {
   const decoded = decode(text);

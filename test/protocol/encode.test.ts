@@ -9,11 +9,11 @@ import {
   topicText,
 } from "../../src/protocol/encode.ts";
 import type { Answer, Notice } from "../../src/protocol/frames.ts";
+import { ID } from "../support/client.ts";
 import { JsonWriter } from "../support/json-writer.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 
 const TS = "2025-08-25T10:00:00.000Z";
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 const NAMES = ["orders", `a"b\\c`, "naïve 😀", "__proto__", "\u2028"];
 
 describe("an answer", () => {

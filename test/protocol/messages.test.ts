@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { decode } from "../../src/protocol/decode.ts";
 import { readMessages } from "../../src/protocol/http.ts";
+import { ID } from "../support/client.ts";
 import { JsonWriter, type Member } from "../support/json-writer.ts";
 import { HOSTILE_PAYLOADS } from "../support/payloads.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 const OTHER_ID = "00000000-0000-0000-0000-00000000000A";
 const MADE_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const good = { id: ID, payload: 1 };

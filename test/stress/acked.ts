@@ -1,7 +1,9 @@
 import { HttpConnection } from "../support/http-connection.ts";
+import { readPublished } from "../support/answers.ts";
+import { ID } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
 import type { Random } from "../support/random.ts";
 import { idle } from "./books.ts";
-import { publishedAnswer, type Frame } from "./frames.ts";
 import type { Stage } from "./publisher.ts";
 import { Wire } from "./wire.ts";
 
@@ -22,9 +24,8 @@ export type Answers = { acked: Acked[]; refused: number; unanswered: number; fau
 /** Where and what to publish; `ended` says whether the server was told to stop. */
 export type Task = { port: number; stages: readonly Stage[]; answers: Answers; ended: () => boolean };
 
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 const FILLER = "x".repeat(1 << 16);
-/** After a refusal, so that who shuts down is not kept from it by refusing. */
+/** After an error, so that a server that shuts down is not kept from it by answering errors. */
 const PAUSE_MS = 3;
 
 function makePayload(random: Random, { bytes: [least, most] }: Stage, number: number): unknown {
@@ -41,7 +42,7 @@ export class WebSocketPublisher {
   readonly #task: Task;
   readonly #random: Random;
   readonly #wire: Wire;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<Frame["request_id"], Pending>();
   readonly #opened = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
   #requests = 0;
@@ -85,9 +86,9 @@ export class WebSocketPublisher {
   #answered(frame: Frame): void {
     if (frame.type === "info" && frame.msg !== "ping") this.told.push(frame.msg);
     if (frame.type !== "ack" && frame.type !== "error") return;
-    const pending = this.#pending.get(frame.request_id ?? 0);
+    const pending = this.#pending.get(frame.request_id);
     if (pending === undefined) return;
-    this.#pending.delete(frame.request_id ?? 0);
+    this.#pending.delete(frame.request_id);
     const { answers } = this.#task;
     if (frame.type === "error") {
       answers.refused++;
@@ -160,7 +161,7 @@ export class HttpPublisher {
     if (answer === undefined) {
       answers.unanswered++;
     } else if (answer.status === 200) {
-      const { epoch, first_seq: first, seq: last } = publishedAnswer.parse(JSON.parse(answer.body));
+      const { epoch, first_seq: first, seq: last } = readPublished(answer.body);
       if (last - first + 1 !== count) answers.faults.push(`an answer that is wrong: ${answer.body}`);
       const by = this.#late ? "HTTP, late body" : "HTTP";
       answers.acked.push({ topic: stage.name, epoch, first, last, by, sentAt, ackedAt: performance.now() });

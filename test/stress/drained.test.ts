@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { parseFrame, type Frame } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
 import { until } from "../support/stats.ts";
 import { topicDetail } from "../support/answers.ts";
 import { publish } from "../support/publish.ts";
-import { encodeClientFrame } from "../support/raw-client.ts";
+import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
 import { createTopic, health, startTestServer } from "../support/server.ts";
-import { UPGRADE, WebSocketReader } from "../support/websocket-reader.ts";
+import { WebSocketReader } from "../support/websocket-reader.ts";
 
 const EVENTS = Array<string>(10).fill("x".repeat(10_000));
 
@@ -24,7 +24,7 @@ test("who asks something as soon as it reads again is still sent what is queued 
     else if (type === "pong") pong.resolve();
   };
   const reader = new WebSocketReader(
-    (text) => take(parseFrame(text)),
+    (frame) => take(frame),
     (bytes) => void socket.write(bytes),
   );
   const socket = await Bun.connect({

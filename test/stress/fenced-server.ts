@@ -7,7 +7,7 @@ import { startBinary, type Started } from "../support/binary.ts";
 /** What the server is given of the machine. */
 export type Fence = { memoryBytes?: number; files?: number };
 
-/** What it took of that, since the figures were last asked for. */
+/** What it took of that, since it was last asked for. */
 export type Usage = { cgroupMb: number | undefined; residentMb: number; files: number; cpuShare: number };
 
 const MB = 1024 * 1024;

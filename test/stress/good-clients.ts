@@ -1,6 +1,8 @@
+import { ID } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
 import { HttpConnection } from "../support/http-connection.ts";
 import { Latencies } from "../support/latencies.ts";
-import type { Frame } from "./frames.ts";
+import { publicationOf } from "./truth.ts";
 import { Wire, type Listener } from "./wire.ts";
 
 const RATE = 50;
@@ -8,7 +10,6 @@ const PAYLOAD_BYTES = 200;
 const PROBE_MS = 200;
 /** How long an answer may take, and the last events at the end of a measurement. */
 const PATIENCE_MS = 5000;
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 const FILLER = "x".repeat(PAYLOAD_BYTES);
 
 /** In milliseconds. */
@@ -65,7 +66,7 @@ class GoodSubscriber {
     if (frame.type !== "event") return;
     if (frame.seq !== this.seq + 1) this.lost += Math.max(1, frame.seq - this.seq - 1);
     this.seq = frame.seq;
-    took(frame.message.payload[1]);
+    took(publicationOf(frame.message).number);
   }
 }
 

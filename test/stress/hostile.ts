@@ -2,7 +2,7 @@
  * Many hostile clients beside some good ones, against the executable with little memory, and then with few files: the good
  * ones must lose nothing and stay connected. Exits with 1 where they do not, or the server dies.
  * `bun test/stress/hostile.ts [--minutes M] [--hostile N] [--good N] [--memory MB] [--files N] [--rate N] [--seed N]
- *   [--only KIND,…] [BINARY]`, kinds of hostile clients, as 'hostile-crowd.ts' has them
+ *   [--only KIND,…] [BINARY]`, kinds of hostile clients, as 'hostile-clients.ts' has them
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -12,9 +12,9 @@ import { useBinary } from "../support/binary.ts";
 import { HelperProcess } from "../support/helper-process.ts";
 import { publish } from "../support/publish.ts";
 import { seedOfRun } from "../support/random.ts";
+import { createTopic } from "../support/server.ts";
 import { FencedServer, type Fence, type Usage } from "./fenced-server.ts";
 import { GoodClients, type Served } from "./good-clients.ts";
-import { Watch } from "./watch.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,7 +31,7 @@ const { values, positionals } = parseArgs({
 });
 const count = z.coerce.number().int().min(1);
 const seconds = 60 * z.coerce.number().positive().parse(values.minutes);
-const crowd = {
+const hostileClients = {
   count: count.parse(values.hostile),
   rate: count.parse(values.rate),
   seed: z.coerce.number().int().min(0).parse(values.seed),
@@ -58,8 +58,7 @@ const tally = z.record(z.string(), z.int());
 
 async function run(name: string, fence: Fence, clients: number): Promise<{ parts: Part[]; well: boolean }> {
   await using server = await FencedServer.start(fence);
-  const watch = new Watch(server.url);
-  for (const topic of Object.values(TOPICS)) await watch.create(topic);
+  for (const topic of Object.values(TOPICS)) await createTopic(server, topic);
   const goodClients = await GoodClients.connect(server.port, TOPICS.good, clients);
   const dead = () => !server.alive;
   const parts: Part[] = [];
@@ -70,8 +69,8 @@ async function run(name: string, fence: Fence, clients: number): Promise<{ parts
     for (let i = 0; i < HISTORY.batches; i++) {
       await publish(server, TOPICS.history, Array<string>(HISTORY.batch).fill("x".repeat(HISTORY.bytes)));
     }
-    const given = { ...crowd, port: server.port, topics: TOPICS };
-    await using hostile = new HelperProcess(join(import.meta.dir, "hostile-crowd.ts"), given, givingWay);
+    const given = { ...hostileClients, port: server.port, topics: TOPICS };
+    await using hostile = new HelperProcess(join(import.meta.dir, "hostile-clients.ts"), given, givingWay);
     const begun = performance.now();
     const served = await goodClients.measure(seconds, dead);
     const lasted = (performance.now() - begun) / 1000;
@@ -89,7 +88,7 @@ async function run(name: string, fence: Fence, clients: number): Promise<{ parts
   return { parts, well: unharmed && ending === undefined };
 }
 
-function figures({ served, usage }: Part): Record<string, string> {
+function shown({ served, usage }: Part): Record<string, string> {
   const { published, lost, disconnected, delays, lateness, kept, fresh } = served;
   const ms = ({ latencies }: { latencies: Served["delays"] }) => {
     return [0.5, 0.99, 1].map((share) => latencies.percentile(share).toFixed(1)).join(" / ");
@@ -111,16 +110,18 @@ function figures({ served, usage }: Part): Record<string, string> {
   };
 }
 
-console.log(`SEED=${crowd.seed}, ${crowd.count} hostile clients, ${crowd.rate} acts a second, ${seconds} s each`);
+console.log(
+  `SEED=${hostileClients.seed}, ${hostileClients.count} hostile clients, ${hostileClients.rate} acts a second, ${seconds} s each`,
+);
 const fits = good + OWN_FILES <= files;
 if (!fits) console.log(`${good} good clients do not fit into ${files} files: ${FEWER_GOOD} there`);
 const runs = [
   await run(`${values.memory} MB`, { memoryBytes }, good),
   await run(`${files} files`, { files }, fits ? good : FEWER_GOOD),
 ];
-const columns = runs.flatMap(({ parts }) => parts).map((part) => ({ name: part.name, figures: figures(part) }));
-const rows = Object.keys(columns[0]?.figures ?? {});
+const columns = runs.flatMap(({ parts }) => parts).map((part) => ({ name: part.name, shown: shown(part) }));
+const rows = Object.keys(columns[0]?.shown ?? {});
 console.table(
-  Object.fromEntries(rows.map((row) => [row, Object.fromEntries(columns.map((one) => [one.name, one.figures[row]]))])),
+  Object.fromEntries(rows.map((row) => [row, Object.fromEntries(columns.map((one) => [one.name, one.shown[row]]))])),
 );
 process.exit(runs.every(({ well }) => well) ? 0 : 1);

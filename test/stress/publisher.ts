@@ -1,13 +1,14 @@
+import { jsonOf, post, readPublished } from "../support/answers.ts";
+import { ID } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
 import type { Random } from "../support/random.ts";
 import { idle, type Books } from "./books.ts";
-import { publishedAnswer, type Frame } from "./frames.ts";
 import type { Publication } from "./truth.ts";
 import { Wire } from "./wire.ts";
 
 /** A topic, and how large what is published to it may be. */
 export type Stage = { name: string; bytes: readonly [number, number]; most: number };
 
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 /** Into how many pieces a slow upload is cut, and the longest pause after each. */
 const UPLOAD_PIECES = 8;
 const UPLOAD_PAUSE_MS = 300;
@@ -20,7 +21,7 @@ export class Publisher {
   readonly #stages: readonly Stage[];
   readonly #random: Random;
   readonly #books: Books;
-  readonly #pending = new Map<number, (frame: Frame) => void>();
+  readonly #pending = new Map<Frame["request_id"], (frame: Frame) => void>();
   #wire: Wire | undefined;
   #published = 0;
   #requests = 0;
@@ -122,11 +123,9 @@ export class Publisher {
   async #overHttp(stage: Stage, count: number): Promise<void> {
     const publications = this.#next(count);
     const messages = publications.map((publication) => ({ payload: this.#payload(stage, publication) }));
-    const url = `${this.#server.url}/topics/${encodeURIComponent(stage.name)}/messages`;
-    const body = JSON.stringify(count === 1 ? messages[0] : { messages });
-    const response = await fetch(url, { method: "POST", body });
+    const response = await post(this.#server, stage.name, (count === 1 ? messages[0] : undefined) ?? { messages });
     if (response.status === 404) return this.#books.truth.refused(publications);
-    const { epoch, first_seq, seq, ids } = publishedAnswer.parse(await response.json());
+    const { epoch, first_seq, seq, ids } = readPublished(await jsonOf(response));
     if (seq - first_seq + 1 !== count || ids.length !== count) throw new Error(`${count} published as ${ids.length}`);
     this.#books.truth.acked(stage.name, epoch, first_seq, publications);
   }
@@ -163,7 +162,7 @@ export class Publisher {
 
   #answered(frame: Frame): void {
     if (frame.type === "info" && frame.msg === "ping") return;
-    const id = "request_id" in frame ? (frame.request_id ?? 0) : 0;
+    const { request_id: id } = frame;
     const pending = this.#pending.get(id);
     if (pending === undefined) throw new Error(`An answer that nobody waits for: ${JSON.stringify(frame)}`);
     this.#pending.delete(id);

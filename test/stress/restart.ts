@@ -3,11 +3,11 @@ import { account, range, seqsOf } from "../support/account.ts";
 import { startBinary, type Started } from "../support/binary.ts";
 import { Random } from "../support/random.ts";
 import type { Received } from "../support/received.ts";
+import { createTopic } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
 import { HttpPublisher, WebSocketPublisher, type Acked, type Answers } from "./acked.ts";
 import { idle } from "./books.ts";
 import type { Stage } from "./publisher.ts";
-import { Watch } from "./watch.ts";
 
 const STAGES: readonly Stage[] = [
   { name: "light?", bytes: [0, 300], most: 20 },
@@ -48,8 +48,7 @@ export class Restart {
 
   async run(): Promise<Outcome> {
     await using server = await startBinary();
-    const watch = new Watch(server.url);
-    for (const { name } of STAGES) await watch.create(name);
+    for (const { name } of STAGES) await createTopic(server, name);
     const early = Array.from({ length: SUBSCRIBERS - LATE }, (_, i) => this.#subscribe(server, i));
     await Promise.all(early);
 

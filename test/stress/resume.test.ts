@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
+import { topicDetail } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
+import type { Frame } from "../support/frames.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 import { createTopic, ENGINES, startTestServer } from "../support/server.ts";
-import type { Frame } from "./frames.ts";
-import { Watch } from "./watch.ts";
+import { turn } from "../support/turn.ts";
 import { Wire } from "./wire.ts";
 
 const CUTS = 1000;
@@ -85,7 +86,7 @@ for (const { kind, engine, transport } of RUNS) {
     await using server = startTestServer({ MAX_HISTORY: "1000" }, engine);
     await createTopic(server, TOPIC);
     await using publisher = await Client.connect(server);
-    const { epoch } = await new Watch(server.url).topic(TOPIC);
+    const { epoch } = await topicDetail(server, TOPIC);
     const follower = new Follower(server.port, epoch);
     let published = 0;
     try {
@@ -95,7 +96,7 @@ for (const { kind, engine, transport } of RUNS) {
         while (!over) {
           // Never so much ahead that history could lose what the follower has still to see.
           if (published - follower.seq > 100) {
-            await new Promise((resolve) => setImmediate(resolve));
+            await turn();
             continue;
           }
           const messages = Array.from({ length: 1 + random.int(4) }, () => {

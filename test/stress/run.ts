@@ -34,6 +34,6 @@ await using server = await startSource({
   ...(values.memory === undefined ? {} : { HISTORY_MEMORY_BYTES: values.memory }),
 });
 console.log(`SEED=${plan.seed}, history ${plan.maxHistory}, queue ${plan.queue}, ${seconds} s`);
-const figures = await stress(server, plan, console.log);
+const outcome = await stress(server, plan, console.log);
 await server.stop();
-console.table(figures);
+console.table(outcome);

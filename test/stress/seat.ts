@@ -1,8 +1,9 @@
 import type { Overflow } from "../../src/protocol/frames.ts";
+import { gapOf, type AckFrame, type ErrorFrame, type EventFrame } from "../support/frames.ts";
 import type { Random } from "../support/random.ts";
 import type { Books } from "./books.ts";
-import type { AckFrame, ErrorFrame, EventFrame } from "./frames.ts";
 import type { Ask, Ending, Ledger } from "./ledger.ts";
+import { publicationOf } from "./truth.ts";
 
 /** What a subscription frame carries besides topic and id. */
 export type Wish = { since?: { epoch: string; seq: number }; last_n?: number };
@@ -79,13 +80,12 @@ export class Seat {
 
   event({ seq, message }: EventFrame): void {
     const { epoch, ledger } = this.#mine(`event ${seq}`);
-    const [publisher, number] = message.payload;
-    this.#books.truth.stands(this.topic, epoch, seq, { publisher, number });
+    this.#books.truth.stands(this.topic, epoch, seq, publicationOf(message));
     ledger.received(seq);
   }
 
-  gap({ error }: ErrorFrame): void {
-    const { dropped = 0, first_seq = 0, last_seq = 0 } = error;
+  gap(frame: ErrorFrame): void {
+    const { dropped, first_seq, last_seq } = gapOf(frame);
     const { epoch, ledger } = this.#mine(`gap ${first_seq} to ${last_seq}`);
     // Who asked to be disconnected would rather resume than have the gap; half of the time it does.
     if (this.overflow === "disconnect" && dropped % 2 === 0) this.#before = first_seq - 1;

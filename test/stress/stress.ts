@@ -1,14 +1,15 @@
 import { OVERFLOWS, type Overflow } from "../../src/protocol/frames.ts";
+import { jsonOf, readHistory, topicDetail, topicUrl } from "../support/answers.ts";
+import { createTopic, deleteTopic, health } from "../support/server.ts";
 import { metrics } from "../support/stats.ts";
 import { Random } from "../support/random.ts";
 import { Books, idle, type Tally } from "./books.ts";
-import { historyPage } from "./frames.ts";
 import type { Sums } from "./ledger.ts";
 import { Publisher, type Stage } from "./publisher.ts";
+import type { ReturningSubscriber } from "./returning-subscriber.ts";
 import { Seat } from "./seat.ts";
-import type { Subscriber } from "./subscriber.ts";
 import { EventStreamSubscriber, WebSocketSubscriber } from "./subscriber-kinds.ts";
-import { until, Watch } from "./watch.ts";
+import { publicationOf } from "./truth.ts";
 
 export type Plan = {
   seed: number;
@@ -20,7 +21,7 @@ export type Plan = {
 };
 
 /** What a run came to. */
-export type Figures = { published: number } & Sums & Tally;
+export type Outcome = { published: number } & Sums & Tally;
 
 /** Two topics of heavy messages, which fill the kernel's buffers, and others whose names and sizes differ. */
 const STAGES: readonly Stage[] = [
@@ -29,6 +30,9 @@ const STAGES: readonly Stage[] = [
   { name: "middling é", bytes: [0, 9000], most: 20 },
   { name: "light?", bytes: [0, 30], most: 60 },
 ];
+
+/** How long a state that must come is waited for, before that is taken for a failure. */
+const PATIENCE_MS = 30_000;
 
 const PUBLISHERS = 5;
 const WEBSOCKETS = 12;
@@ -39,17 +43,15 @@ class Stress {
   readonly #server: { url: string; port: number };
   readonly #plan: Plan;
   readonly #books: Books;
-  readonly #watch: Watch;
   readonly #random: Random;
   readonly #publishers: Publisher[];
-  readonly #subscribers: Subscriber[];
+  readonly #subscribers: ReturningSubscriber[];
 
   constructor(server: { url: string; port: number }, plan: Plan) {
     const { seed, maxHistory, scarce = false } = plan;
     this.#server = server;
     this.#plan = plan;
     this.#books = new Books({ maxHistory, scarce });
-    this.#watch = new Watch(server.url);
     this.#random = new Random(seed);
     this.#publishers = Array.from({ length: PUBLISHERS }, (_, i) => {
       return new Publisher(i, server, STAGES, new Random(seed + 1000 + i), this.#books);
@@ -57,9 +59,9 @@ class Stress {
     this.#subscribers = Array.from({ length: WEBSOCKETS + STREAMS }, (_, i) => this.#subscriber(i));
   }
 
-  async run(progress: (words: string) => void): Promise<Figures> {
+  async run(progress: (words: string) => void): Promise<Outcome> {
     const { seconds } = this.#plan;
-    for (const { name } of STAGES) await this.#watch.create(name);
+    for (const { name } of STAGES) await createTopic(this.#server, name);
     const timer = setTimeout(() => this.#books.stop(), seconds * 1000);
     const telling = setInterval(() => progress(this.#progress()), 10_000);
     const all = [...this.#publishers, ...this.#subscribers].map((one) => one.live());
@@ -78,7 +80,7 @@ class Stress {
   }
 
   /** Half of the subscribers share their id with another one. */
-  #subscriber(index: number): Subscriber {
+  #subscriber(index: number): ReturningSubscriber {
     const { seed } = this.#plan;
     const random = new Random(seed + 2000 + index);
     const terms = { port: this.#server.port, queue: 1 + random.int(this.#plan.queue) };
@@ -100,10 +102,10 @@ class Stress {
     await idle(this.#random, 1000);
     while (this.#books.running) {
       const { name } = this.#random.pick(STAGES);
-      await this.#watch.delete(name);
+      await deleteTopic(this.#server, name);
       tally.deletions++;
       await idle(this.#random, 40);
-      await this.#watch.create(name);
+      await createTopic(this.#server, name);
       await idle(this.#random, 1500);
     }
   }
@@ -114,23 +116,24 @@ class Stress {
       await idle(random, 200);
       const { name } = random.pick(STAGES);
       const query = random.pick(["", "?last_n=3", "?since=0", "?since=10&until=20"]);
-      const response = await fetch(`${this.#server.url}/topics/${encodeURIComponent(name)}/messages${query}`);
+      const response = await fetch(topicUrl(this.#server, name, `/messages${query}`));
       if (response.status === 404) continue;
-      const { epoch, oldest_seq, messages, seq: newest } = historyPage.parse(await response.json());
-      for (const [index, { seq, payload }] of messages.entries()) {
+      const { epoch, oldest_seq, messages, seq: newest } = readHistory(await jsonOf(response));
+      for (const [index, message] of messages.entries()) {
+        const { seq } = message;
         if (seq < oldest_seq || seq > newest || seq !== (messages[0]?.seq ?? 0) + index) {
           throw new Error(`History ${query} of ${oldest_seq} to ${newest} has ${seq} at place ${index}`);
         }
-        this.#books.truth.stands(name, epoch, seq, { publisher: payload[0], number: payload[1] });
+        this.#books.truth.stands(name, epoch, seq, publicationOf(message));
       }
     }
   }
 
   /** Everyone reads to the end; some go, the topics go; then nothing is left and all must balance. */
-  async #settle(): Promise<Figures> {
+  async #settle(): Promise<Outcome> {
     const { truth, tally } = this.#books;
     for (const publisher of this.#publishers) publisher.leave();
-    await until(() => this.#unsettled());
+    await untilRight(() => this.#unsettled());
     const total = await metrics(this.#server);
     if (total.get("pubsub_messages_published_total") !== truth.published) {
       throw new Error(
@@ -138,11 +141,13 @@ class Stress {
       );
     }
     for (const subscriber of this.#subscribers) if (this.#random.chance(0.5)) subscriber.leave();
-    await until(() => this.#miscounted());
-    for (const { name } of STAGES) await this.#watch.delete(name);
-    await until(() => (this.#seats(true).length > 0 ? `${this.#seats(true).length} told of the deletion` : undefined));
+    await untilRight(() => this.#miscounted());
+    for (const { name } of STAGES) await deleteTopic(this.#server, name);
+    await untilRight(() =>
+      this.#seats(true).length > 0 ? `${this.#seats(true).length} told of the deletion` : undefined,
+    );
     for (const subscriber of this.#subscribers) subscriber.leave();
-    await until(() => this.#leftover());
+    await untilRight(() => this.#leftover());
     this.#books.throwIfFailed();
     const sums = this.#books.balance();
     const counted = await metrics(this.#server);
@@ -156,7 +161,7 @@ class Stress {
     this.#books.throwIfFailed();
     for (const subscriber of this.#subscribers) subscriber.settle();
     for (const { name } of STAGES) {
-      const { epoch, seq, subscribers } = await this.#watch.topic(name);
+      const { epoch, seq, subscribers } = await topicDetail(this.#server, name);
       this.#books.truth.reached(name, epoch, seq);
       const ids = subscribers.map(({ client_id }) => client_id).sort();
       const seats = this.#seats(true).filter(({ topic }) => topic === name);
@@ -170,7 +175,7 @@ class Stress {
   }
 
   async #miscounted(): Promise<string | undefined> {
-    const subscribers = await this.#watch.subscribers();
+    const { subscribers } = await health(this.#server);
     const due = this.#seats(true).length;
     return subscribers === due ? undefined : `/health says ${subscribers} subscribers in place of ${due}`;
   }
@@ -200,6 +205,15 @@ class Stress {
 
 const TRANSPORTS = ["websocket", "sse"];
 
+/** Looks again and again, until `found` says that nothing is wrong any more. */
+async function untilRight(found: () => Promise<string | undefined> | string | undefined): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let problem = await found(); problem !== undefined; problem = await found()) {
+    if (performance.now() > deadline) throw new Error(`Still not: ${problem}`);
+    await Bun.sleep(10);
+  }
+}
+
 function atLeast(found: ReadonlyMap<string, number>, name: string, least: number): void {
   const value = found.get(name) ?? 0;
   if (value < least) throw new Error(`${name} is ${value}, and subscribers saw ${least}`);
@@ -210,7 +224,7 @@ export async function stress(
   server: { url: string; port: number },
   plan: Plan,
   progress: (words: string) => void = () => {},
-): Promise<Figures> {
+): Promise<Outcome> {
   try {
     return await new Stress(server, plan).run(progress);
   } catch (cause) {

@@ -1,9 +1,9 @@
-import type { AckFrame, ErrorFrame, Frame } from "./frames.ts";
-import type { Made, Seat } from "./seat.ts";
-import { Subscriber } from "./subscriber.ts";
-import { Wire, type Listener } from "./wire.ts";
+import type { AckFrame, ErrorFrame, Frame } from "../support/frames.ts";
 import type { Random } from "../support/random.ts";
 import type { Books } from "./books.ts";
+import { ReturningSubscriber } from "./returning-subscriber.ts";
+import type { Made, Seat } from "./seat.ts";
+import { Wire, type Listener } from "./wire.ts";
 
 /** Where a subscriber connects to, and the queue it asks for. */
 export type Terms = { port: number; queue: number };
@@ -11,9 +11,9 @@ export type Terms = { port: number; queue: number };
 type Pending = { seat: Seat; subscribes: boolean; answered: (frame: AckFrame) => void };
 
 /** Several subscriptions on one connection, which come and go. */
-export class WebSocketSubscriber extends Subscriber {
+export class WebSocketSubscriber extends ReturningSubscriber {
   readonly #terms: Terms;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<Frame["request_id"], Pending>();
   #requests = 0;
 
   constructor(terms: Terms, seats: readonly Seat[], random: Random, books: Books) {
@@ -80,7 +80,7 @@ export class WebSocketSubscriber extends Subscriber {
   }
 
   #answer(frame: AckFrame | ErrorFrame): void {
-    const id = frame.request_id ?? 0;
+    const { request_id: id } = frame;
     const pending = this.#pending.get(id);
     if (pending === undefined) throw new Error(`An answer to a request that was not made: ${JSON.stringify(frame)}`);
     this.#pending.delete(id);
@@ -96,7 +96,7 @@ export class WebSocketSubscriber extends Subscriber {
 }
 
 /** One subscription, which begins with the stream and lasts as long. */
-export class EventStreamSubscriber extends Subscriber {
+export class EventStreamSubscriber extends ReturningSubscriber {
   readonly #terms: Terms;
   readonly #seat: Seat;
   #asked: Made | undefined;

@@ -1,5 +1,16 @@
+import { z } from "zod";
+
 /** One message as its publisher knows it: the publisher's number and how many it had published by then. */
 export type Publication = { publisher: number; number: number };
+
+/** The payload of a publication: whose it is, the how manieth of its publisher, and something to give it weight. */
+const payloadSchema = z.tuple([z.int(), z.int(), z.string()]);
+
+/** Which publication a message is. */
+export function publicationOf({ payload }: { payload?: unknown }): Publication {
+  const [publisher, number] = payloadSchema.parse(payload);
+  return { publisher, number };
+}
 
 type Epoch = { topic: string; at: (Publication | undefined)[] };
 

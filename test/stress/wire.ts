@@ -1,9 +1,8 @@
 import { connect, type Socket } from "node:net";
-import { encodeClientFrame } from "../support/raw-client.ts";
-import type { ReceivedEvent } from "../support/event-stream.ts";
+import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
+import type { Frame } from "../support/frames.ts";
 import { streamRequest, StreamResponse, type StreamRequest } from "../support/sse-client.ts";
-import { UPGRADE, WebSocketReader } from "../support/websocket-reader.ts";
-import { readFrame, type Frame } from "./frames.ts";
+import { WebSocketReader } from "../support/websocket-reader.ts";
 
 /** What becomes of a connection, for whoever opened it. Nothing more is said once it is cut. */
 export interface Listener {
@@ -38,7 +37,7 @@ export class Wire {
   readonly #reader: Reader;
   #open = false;
   #midFrame = false;
-  readonly #held: Buffer[] = [];
+  readonly #waiting: Buffer[] = [];
   #over = false;
   #bytesLeft = Number.POSITIVE_INFINITY;
   #wasCut = () => {};
@@ -57,7 +56,7 @@ export class Wire {
 
   static webSocket(port: number, listener: Listener): Wire {
     return new Wire(port, UPGRADE, listener, ({ raw }, take) => {
-      const reader = new WebSocketReader((text) => take(readFrame(text)), raw);
+      const reader = new WebSocketReader((frame) => take(frame), raw);
       return {
         push: (bytes) => reader.push(bytes),
         get status() {
@@ -72,12 +71,9 @@ export class Wire {
 
   static eventStream(port: number, request: StreamRequest, listener: Listener): Wire {
     return new Wire(port, streamRequest(request), listener, (_wire, take) => {
-      const event = ({ type, data, lastEventId }: ReceivedEvent) => {
-        const frame = readFrame(data);
+      const event = (frame: Frame, { lastEventId }: { lastEventId: string }) => {
         // One who comes back to a topic that is not there is told so in an event, or it would not come back again.
-        if (frame.type === "error" && frame.error.code === "TOPIC_NOT_FOUND" && type === "error") return;
-        if (type !== NAMES[frame.type]) throw new Error(`A frame of type ${frame.type} as an event of type ${type}`);
-        take(frame, lastEventId);
+        if (frame.type !== "error" || frame.error.code !== "TOPIC_NOT_FOUND") take(frame, lastEventId);
       };
       const { response } = new StreamResponse({ event, comment: () => {} });
       return {
@@ -102,7 +98,7 @@ export class Wire {
       await pause();
     }
     this.#midFrame = false;
-    for (const held of this.#held.splice(0)) this.#socket.write(held);
+    for (const waiting of this.#waiting.splice(0)) this.#socket.write(waiting);
   }
 
   send(frame: object): void {
@@ -111,7 +107,7 @@ export class Wire {
 
   /** Sends the bytes of a control frame, which has to wait for the end of a frame that is being sent. */
   readonly raw = (bytes: Buffer): void => {
-    if (this.#midFrame) this.#held.push(bytes);
+    if (this.#midFrame) this.#waiting.push(bytes);
     else this.#socket.write(bytes);
   };
 
@@ -164,6 +160,3 @@ export class Wire {
     this.#listener.over(end);
   }
 }
-
-/** The event that each frame comes as. */
-const NAMES = { event: "message", ack: "subscribed", error: "slow_consumer", info: "info", pong: "pong" } as const;

@@ -37,18 +37,25 @@ export function post(server: Server, name: string, body: object | string, init: 
   return fetch(topicUrl(server, name, "/messages"), { ...init, method: "POST", body: text });
 }
 
-/** Publishes over HTTP, with these keys exactly in the answer. */
-export async function publish(server: Server, name: string, body: object | string): Promise<Published> {
-  return ANSWERS["POST /topics/:name/messages"].parse(JSON.parse(await jsonOf(await post(server, name, body))));
+/** What a `POST /topics/{name}/messages` that succeeds is answered. */
+export const readPublished = (text: string): Published =>
+  ANSWERS["POST /topics/:name/messages"].parse(JSON.parse(text));
+
+/** What a `GET /topics/{name}/messages` that succeeds is answered. */
+export const readHistory = (text: string): HistoryAnswer =>
+  ANSWERS["GET /topics/:name/messages"].parse(JSON.parse(text));
+
+/** Publishes a body over HTTP. */
+export async function publishBody(server: Server, name: string, body: object | string): Promise<Published> {
+  return readPublished(await jsonOf(await post(server, name, body)));
 }
 
-/** `GET /topics/{name}/messages`, with these keys exactly. */
+/** `GET /topics/{name}/messages` */
 export async function history(server: Server, name: string, query = ""): Promise<HistoryAnswer> {
-  const response = await fetch(topicUrl(server, name, `/messages${query}`));
-  return ANSWERS["GET /topics/:name/messages"].parse(JSON.parse(await jsonOf(response)));
+  return readHistory(await jsonOf(await fetch(topicUrl(server, name, `/messages${query}`))));
 }
 
-/** `GET /topics/{name}`, with these keys exactly. */
+/** `GET /topics/{name}` */
 export async function topicDetail(server: Server, name: string, query = ""): Promise<TopicDetail> {
   const response = await fetch(topicUrl(server, name, query));
   return ANSWERS["GET /topics/:name"].parse(JSON.parse(await jsonOf(response)));

@@ -1,31 +1,4 @@
-import { z } from "zod";
-
-const frameSchema = z.looseObject({
-  type: z.string(),
-  topic: z.string().optional(),
-  request_id: z.union([z.string(), z.number()]).optional(),
-  msg: z.string().optional(),
-  status: z.string().optional(),
-  ts: z.string(),
-  seq: z.number().optional(),
-  epoch: z.string().optional(),
-  message: z.object({ id: z.string(), payload: z.unknown() }).optional(),
-  error: z
-    .looseObject({
-      code: z.string(),
-      message: z.string(),
-      dropped: z.number().optional(),
-      first_seq: z.number().optional(),
-      last_seq: z.number().optional(),
-    })
-    .optional(),
-});
-
-export type Frame = z.infer<typeof frameSchema>;
-
-export function parseFrame(text: string): Frame {
-  return frameSchema.parse(JSON.parse(text));
-}
+import { parseFrame, type Frame } from "./frames.ts";
 
 export const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 

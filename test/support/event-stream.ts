@@ -1,3 +1,6 @@
+import { isOurs } from "./contract.ts";
+import { parseStreamFrame } from "./frames.ts";
+
 /** An event as an `EventSource` hands it to its listeners. */
 export type ReceivedEvent = { type: string; data: string; lastEventId: string };
 
@@ -60,7 +63,10 @@ export class EventStreamParser {
   }
 }
 
-/** A client of an event stream that hands out what it receives in order, event by event; `await using` hangs up. */
+/**
+ * A client of an event stream that hands out what it receives in order, event by event, each of which must carry a frame as
+ * its schema has it; `await using` hangs up.
+ */
 export class EventStream implements AsyncDisposable {
   readonly response: Response;
   readonly parser = new EventStreamParser();
@@ -68,11 +74,14 @@ export class EventStream implements AsyncDisposable {
   readonly inbox: ReceivedEvent[] = [];
   readonly #abort: AbortController;
   readonly #chunks: AsyncIterator<Uint8Array>;
+  /** Whether each event carries a frame. */
+  readonly #isOurs: boolean;
 
   private constructor(response: Response, body: ReadableStream<Uint8Array>, abort: AbortController) {
     this.response = response;
     this.#chunks = body.values();
     this.#abort = abort;
+    this.#isOurs = isOurs(response.url);
   }
 
   /** Opens the stream at `url`, and throws where the answer is none. */
@@ -89,7 +98,9 @@ export class EventStream implements AsyncDisposable {
     while (this.inbox.length === 0) {
       const chunk = await this.#chunks.next();
       if (chunk.done === true) return undefined;
-      this.inbox.push(...this.parser.push(chunk.value));
+      const events = this.parser.push(chunk.value);
+      if (this.#isOurs) for (const event of events) parseStreamFrame(event);
+      this.inbox.push(...events);
     }
     return this.inbox.shift();
   }

@@ -1,4 +1,5 @@
 import type { Socket } from "bun";
+import { checkHead } from "./contract.ts";
 import { ResponseReader } from "./http-response.ts";
 
 export type HttpAnswer = { status: number; body: string };
@@ -9,10 +10,14 @@ export class HttpConnection {
   #reader: ResponseReader | undefined;
   #answer = Promise.withResolvers<HttpAnswer | undefined>();
   #body: Buffer[] = [];
+  /** What was asked last. */
+  #request = { method: "", url: "" };
   #over = false;
+  readonly #origin: string;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, origin: string) {
     this.#socket = socket;
+    this.#origin = origin;
   }
 
   static async open(port: number): Promise<HttpConnection> {
@@ -24,7 +29,7 @@ export class HttpConnection {
         close: () => connection.#end(),
       },
     });
-    const connection = new HttpConnection(socket);
+    const connection = new HttpConnection(socket, `http://127.0.0.1:${port}`);
     return connection;
   }
 
@@ -42,6 +47,7 @@ export class HttpConnection {
     if (this.#over) return undefined;
     this.#answer = Promise.withResolvers();
     this.#body = [];
+    this.#request = { method, url: this.#origin + path };
     this.#reader = new ResponseReader((bytes) => void this.#body.push(Buffer.from(bytes)));
     const { promise } = this.#answer;
     const text = Buffer.from(body);
@@ -74,7 +80,10 @@ export class HttpConnection {
     if (!reader.complete) return;
     if (reader.headers.get("connection")?.toLowerCase() === "close") this.#over = true;
     this.#reader = undefined;
-    this.#answer.resolve({ status: reader.status, body: Buffer.concat(this.#body).toString() });
+    const { status, headers } = reader;
+    const body = Buffer.concat(this.#body).toString();
+    checkHead({ ...this.#request, status, type: headers.get("content-type") })?.(body);
+    this.#answer.resolve({ status, body });
   }
 
   #end(): void {

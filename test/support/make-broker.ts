@@ -32,7 +32,7 @@ export const SILENT: BrokerObserver = {
   },
 };
 
-type Own = { limits?: Partial<Limits>; makeEpoch?: () => string } & Partial<BrokerPorts>;
+export type BrokerOptions = { limits?: Partial<Limits>; makeEpoch?: () => string } & Partial<BrokerPorts>;
 
 /** A broker with an engine of its own, which answers plainly. */
 export class BrokerAndEngine extends Broker {
@@ -73,7 +73,7 @@ export class BrokerAndEngine extends Broker {
  * A broker whose flushes a test runs by itself, and whose epochs are all `e`. What is put off is done at once. A fault is
  * thrown.
  */
-export function makeBroker({ limits, makeEpoch = () => "e", ...ports }: Own = {}): BrokerAndEngine {
+export function makeBroker({ limits, makeEpoch = () => "e", ...ports }: BrokerOptions = {}): BrokerAndEngine {
   return new BrokerAndEngine(
     { ...LIMITS, ...limits },
     { wake: () => {}, soon: (work) => work(), metrics: new Metrics(), observer: SILENT, ...ports },

@@ -2,8 +2,7 @@ import type { Broker } from "../../src/broker/broker.ts";
 import type { Look } from "../../src/kernel/progress.ts";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
 import { Clock } from "../../src/ops/clock.ts";
-import type { Logger } from "../../src/ops/logger.ts";
-import type { Metrics } from "../../src/ops/metrics.ts";
+import { Metrics } from "../../src/ops/metrics.ts";
 import { nextTurn } from "../../src/ops/next-turn.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
 import type { Close } from "../../src/protocol/codes.ts";
@@ -14,23 +13,38 @@ import { Shutdown } from "../../src/transport/shutdown.ts";
 import type { Socket } from "../../src/transport/socket.ts";
 import { WebSocketPeer, type WebSocketPeerDeps } from "../../src/transport/websocket-peer.ts";
 import { FakePeer } from "./fake-peer.ts";
+import { makeBroker, type BrokerOptions } from "./make-broker.ts";
+import { FAULTLESS } from "./make-logger.ts";
 
 /** Longer than any test. */
 const LONG_MS = 3_600_000;
 
-export type RegistryOptions = Partial<ClosingDeps & PeerRegistryDeps & WebSocketPeerDeps>;
+export type RegistryOptions = Partial<ClosingDeps & Omit<PeerRegistryDeps, "broker"> & WebSocketPeerDeps>;
 
-type Needed = { broker: Broker; metrics: Metrics; log: Logger };
-
-/** The peers of a server that a test is not about, save for what it gives. */
-export function makeRegistry(own: Needed & RegistryOptions) {
-  const { broker, log } = own;
-  const shared = { nextTurn: nextTurn(log), throttle: new Throttle(log), clock: new Clock(), ...own };
+/**
+ * A broker and the registry of its peers. Each part that a test does not give is one that serves any test.
+ *
+ * @param ports the ports and limits of the broker
+ */
+export function makeRegistry(own: RegistryOptions = {}, ports: BrokerOptions = {}) {
+  const { log = FAULTLESS, metrics = new Metrics() } = own;
+  const broker = makeBroker({ metrics, ...ports });
+  const shared = {
+    nextTurn: nextTurn(log),
+    throttle: new Throttle(log),
+    clock: new Clock(),
+    ...own,
+    broker,
+    metrics,
+    log,
+  };
   const closing = new Closing({ closeGraceMs: LONG_MS, closingBytes: 1e6, progress: undefined, ...shared });
   const registry = new PeerRegistry({ maxConnections: 100, closing, ...shared });
   const shutdown = new Shutdown(broker, registry, closing);
   const deps: WebSocketPeerDeps = { registry, budget: new AnswerBudget(1e6), sendBufferBytes: 262_144, ...shared };
   return {
+    broker,
+    metrics,
     registry,
     closing,
     shutdown,

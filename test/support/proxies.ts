@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isProxy } from "./contract.ts";
 
 const OPS = join(import.meta.dir, "../../src/ops");
 const ATTEMPTS = 5;
@@ -103,12 +104,14 @@ async function start(server: Address, prepare: (place: Place) => Command | Promi
     const { command, env } = await prepare({ folder: folder.path, port, server });
     const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe", ...(env && { env }) });
     const complaint = new Response(child.stderr).text();
+    const address = `127.0.0.1:${port}`;
+    const known = isProxy(`http://${address}`);
     const stop = async () => {
       child.kill("SIGTERM");
       await child.exited;
+      known[Symbol.dispose]();
       folder[Symbol.dispose]();
     };
-    const address = `127.0.0.1:${port}`;
     if (await answers(`http://${address}`, child)) {
       return { url: `http://${address}`, wsUrl: `ws://${address}/ws`, port, [Symbol.asyncDispose]: stop };
     }

@@ -1,19 +1,8 @@
-import { z } from "zod";
-import { topicDetail } from "./answers.ts";
-
-const publishedSchema = z.object({ epoch: z.string(), first_seq: z.number(), seq: z.number() });
+import { publishBody, topicDetail } from "./answers.ts";
 
 /** Publishes messages over HTTP, in one request. */
 export async function publish(server: { url: string }, topic: string, payloads: readonly unknown[]) {
-  return publishText(server, topic, JSON.stringify({ messages: payloads.map((payload) => ({ payload })) }));
-}
-
-/** Publishes the messages of a body as it is. */
-export async function publishText(server: { url: string }, topic: string, body: string) {
-  const path = `${server.url}/topics/${encodeURIComponent(topic)}/messages`;
-  const response = await fetch(path, { method: "POST", body });
-  if (response.status !== 200) throw new Error(`Cannot publish: ${await response.text()}`);
-  return publishedSchema.parse(await response.json());
+  return publishBody(server, topic, { messages: payloads.map((payload) => ({ payload })) });
 }
 
 const LARGE = "x".repeat(100_000);

@@ -1,8 +1,9 @@
-import { z } from "zod";
 import { readConfig, settings } from "../../src/config.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { Logger } from "../../src/ops/logger.ts";
+import { ANSWERS } from "../../src/protocol/schema.ts";
 import { startServer, type RunningServer } from "../../src/server.ts";
+import { topicUrl } from "./answers.ts";
 import { LateEngine } from "./late-engine.ts";
 import { Random, seedOfRun } from "./random.ts";
 
@@ -36,20 +37,18 @@ export async function createTopic(server: { url: string }, name: string): Promis
   if (response.status !== 201) throw new Error(`Cannot create topic ${name}: ${await response.text()}`);
 }
 
-const counts = z.object({ uptime_sec: z.number(), topics: z.number(), subscribers: z.number() });
-
-/** `GET /health`, with these three keys exactly. */
-export async function health(server: { url: string }): Promise<z.infer<typeof counts>> {
-  const response = await fetch(`${server.url}/health`);
-  return counts.strict().parse(await response.json());
+/** Deletes a topic over HTTP. */
+export async function deleteTopic(server: { url: string }, name: string): Promise<void> {
+  const response = await fetch(topicUrl(server, name), { method: "DELETE" });
+  if (response.status !== 200) throw new Error(`Cannot delete topic ${name}: ${await response.text()}`);
 }
 
-const topicCounts = z.strictObject({
-  topics: z.record(z.string(), z.strictObject({ messages: z.number(), subscribers: z.number() })),
-});
+/** `GET /health` */
+export async function health(server: { url: string }) {
+  return ANSWERS["GET /health"].parse(await (await fetch(`${server.url}/health`)).json());
+}
 
-/** `GET /stats`, by topic, with these keys exactly. */
+/** `GET /stats`, by topic. */
 export async function stats(server: { url: string }) {
-  const response = await fetch(`${server.url}/stats`);
-  return topicCounts.parse(await response.json()).topics;
+  return ANSWERS["GET /stats"].parse(await (await fetch(`${server.url}/stats`)).json()).topics;
 }

@@ -1,4 +1,5 @@
 import { EventStreamParser, type ReceivedEvent } from "./event-stream.ts";
+import { parseStreamFrame, type Frame } from "./frames.ts";
 import { ResponseReader } from "./http-response.ts";
 
 /** What a stream can be asked for: the query, and the position to resume from. */
@@ -18,9 +19,12 @@ export function streamRequest({ topic, query = {}, lastEventId, method = "GET", 
   return `${method} ${path} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
 }
 
-export type StreamListener = { event(event: ReceivedEvent): void; comment(): void };
+export type StreamListener = { event(frame: Frame, event: ReceivedEvent): void; comment(): void };
 
-/** Reads the answer to a {@link streamRequest}: an event stream, or the text of what was answered instead. */
+/**
+ * Reads the answer to a {@link streamRequest}: an event stream, each frame of which is held against its schema, or the text
+ * of what was answered instead.
+ */
 export class StreamResponse {
   readonly response: ResponseReader;
   /** The body, where it is no event stream. */
@@ -34,7 +38,7 @@ export class StreamResponse {
         this.body += bytes.toString();
         return;
       }
-      for (const received of parser.push(bytes)) event(received);
+      for (const received of parser.push(bytes)) event(parseStreamFrame(received), received);
       for (; comments < parser.comments.length; comments++) comment();
     });
   }

@@ -1,10 +1,11 @@
 import type { Socket } from "bun";
 import type { Transport } from "../../src/protocol/frames.ts";
 import type { Overflow } from "../../src/protocol/frames.ts";
-import { encodeClientFrame } from "./raw-client.ts";
-import { readFrame, readProblem, readStreamEvent, type Received } from "./received.ts";
+import { encodeClientFrame, UPGRADE } from "./websocket-frames.ts";
+import { parseProblem } from "./frames.ts";
+import { receivedOf, type Received } from "./received.ts";
 import { StreamResponse, streamRequest } from "./sse-client.ts";
-import { UPGRADE, WebSocketReader } from "./websocket-reader.ts";
+import { WebSocketReader } from "./websocket-reader.ts";
 
 /** What a subscriber asks for. */
 export type Wish = {
@@ -176,7 +177,7 @@ export class Subscriber implements Disposable {
 function readWebSocket(socket: Socket, wish: Wish, take: (received: Received) => void): Reader {
   const { topic, clientId, lastN, since, queue, overflow } = wish;
   const send = (bytes: Buffer) => void socket.write(bytes);
-  const reader = new WebSocketReader((text) => take(readFrame(text)), send);
+  const reader = new WebSocketReader((frame, text) => take(receivedOf(frame, text)), send);
   socket.write(UPGRADE);
   const subscribe = { type: "subscribe", topic, client_id: clientId, last_n: lastN, since, queue, overflow };
   send(encodeClientFrame(JSON.stringify(subscribe)));
@@ -197,7 +198,7 @@ function readStream(socket: Socket, wish: Wish, subscriber: Subscriber, take: (r
   }
   const lastEventId = since === undefined ? undefined : `${since.epoch}:${since.seq}`;
   const reader = new StreamResponse({
-    event: (event) => take(readStreamEvent(event)),
+    event: (frame, { data, lastEventId }) => take({ ...receivedOf(frame, data), lastEventId }),
     comment: () => take({ kind: "heartbeat" }),
   });
   socket.write(streamRequest({ topic, query, lastEventId }));
@@ -206,7 +207,8 @@ function readStream(socket: Socket, wish: Wish, subscriber: Subscriber, take: (r
       reader.response.push(bytes);
       subscriber.headers = reader.response.headers;
       if (reader.body === "" || !reader.response.complete) return;
-      take(readProblem(reader.body));
+      const { status, code, detail } = parseProblem(reader.body);
+      take({ kind: "refused", code, problem: detail, status });
     },
     ending: () => (reader.response.complete ? { how: "ended" } : undefined),
   };

@@ -1,22 +1,18 @@
 import { describe, expect, jest, test } from "bun:test";
-import type { BrokerPorts } from "../../src/broker/broker.ts";
-import { Logger } from "../../src/ops/logger.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
-import { makeBroker } from "../support/make-broker.ts";
+import type { BrokerOptions } from "../support/make-broker.ts";
+import { makeLogger } from "../support/make-logger.ts";
 import { makeRegistry, type RegistryOptions } from "../support/make-registry.ts";
 import { until } from "../support/stats.ts";
 
 import { FakeSockets } from "../support/progress.ts";
+import { turn } from "../support/turn.ts";
 
 const GRACE_MS = 30_000;
 
-function setUp(own: RegistryOptions = {}, ports: Partial<BrokerPorts> = {}) {
-  const lines: string[] = [];
-  const log = new Logger("debug", "text", (line) => void lines.push(line));
-  const metrics = new Metrics();
-  const broker = makeBroker({ metrics, ...ports });
-  const peers = makeRegistry({ broker, metrics, log, closeGraceMs: GRACE_MS, ...own });
+function setUp(own: RegistryOptions = {}, ports: BrokerOptions = {}) {
+  const { lines, log } = makeLogger("debug");
+  const peers = makeRegistry({ log, closeGraceMs: GRACE_MS, ...own }, ports);
   /** One who is to be closed, and has not read everything. */
   const toClose = (unsentBytes = 0) => {
     const client = peers.connect();
@@ -26,10 +22,8 @@ function setUp(own: RegistryOptions = {}, ports: Partial<BrokerPorts> = {}) {
     return client;
   };
   const reasons = () => lines.filter((line) => line.includes("closed before it had read everything"));
-  return { ...peers, broker, toClose, reasons };
+  return { ...peers, toClose, reasons };
 }
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A test whose timers run when it says so. */
 const testWithClock = (name: string, run: () => void) =>

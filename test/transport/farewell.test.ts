@@ -3,7 +3,7 @@ import { CLOSE } from "../../src/protocol/codes.ts";
 import { ID } from "../support/client.ts";
 import { topicDetail } from "../support/answers.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 
 /** One who is subscribed to `gone` and to others, sees `gone` deleted, and then publishes on `kept`. */
 async function publishAfterDeletion(others: readonly string[]) {
@@ -13,7 +13,7 @@ async function publishAfterDeletion(others: readonly string[]) {
   const topics = ["gone", ...others];
   for (const topic of topics) raw.send({ type: "subscribe", topic, client_id: "me" });
   await raw.readUntil(({ length }) => length === topics.length);
-  await fetch(`${server.url}/topics/gone`, { method: "DELETE" });
+  await deleteTopic(server, "gone");
   raw.send({ type: "publish", topic: "kept", message: { id: ID, payload: 1 }, request_id: "late" });
   const answered = () => raw.frames.some(({ request_id }) => request_id === "late");
   await raw.readUntil(() => raw.close !== undefined || answered());

@@ -1,29 +1,20 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { Engine } from "../../src/engine/engine.ts";
-import { Logger } from "../../src/ops/logger.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { FlushScheduler } from "../../src/transport/flush-scheduler.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
-import { Client } from "../support/client.ts";
+import { Client, ID } from "../support/client.ts";
+import { makeLogger } from "../support/make-logger.ts";
 import { makeRegistry } from "../support/make-registry.ts";
 import { startTestServer } from "../support/server.ts";
-import { makeBroker } from "../support/make-broker.ts";
-
-function logger() {
-  const lines: string[] = [];
-  return { lines, log: new Logger("warn", "text", (line) => void lines.push(line)) };
-}
 
 test("a fault of ours is logged with its cause, answered INTERNAL without it, and the connection lives", async () => {
-  const { lines, log } = logger();
-  const metrics = new Metrics();
-  const broker = makeBroker({ metrics });
+  const { lines, log } = makeLogger("warn");
+  const { broker, metrics, deps } = makeRegistry({ log });
   const engine: Engine = broker.engine;
   engine.publish = () => {
     throw new Error("the secret cause");
   };
-  const { deps } = makeRegistry({ broker, metrics, log });
   const sockets = new WebSocketTransport({
     ...deps,
     broker,
@@ -41,7 +32,7 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     websocket: sockets.handler(),
   });
   await using client = await Client.connect({ wsUrl: `ws://127.0.0.1:${server.port}/` });
-  const message = { id: "a1b2c3d4-e5f6-7890-1234-567890abcdef", payload: 1 };
+  const message = { id: ID, payload: 1 };
   const answer = await client.ask({ type: "publish", topic: "t", message, request_id: 1 });
   expect(answer).toMatchObject({ type: "error", request_id: 1, error: { code: "INTERNAL" } });
   expect(JSON.stringify(answer)).not.toContain("secret");
@@ -51,7 +42,7 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
 });
 
 test("FlushScheduler goes on after a flush that failed, and logs why", async () => {
-  const { lines, log } = logger();
+  const { lines, log } = makeLogger("warn");
   const flushed = Promise.withResolvers<void>();
   let runs = 0;
   const flush = () => {

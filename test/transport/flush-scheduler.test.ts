@@ -1,20 +1,14 @@
 import { expect, test } from "bun:test";
-import { Logger } from "../../src/ops/logger.ts";
 import { FlushScheduler } from "../../src/transport/flush-scheduler.ts";
-
-const log = new Logger("error", "text", (line) => {
-  throw new Error(line);
-});
+import { FAULTLESS } from "../support/make-logger.ts";
+import { turn } from "../support/turn.ts";
 
 /** A scheduler whose flushes are counted. */
 function setUp(intervalMs = 0) {
   const stage = { flushes: 0 };
-  const scheduler = new FlushScheduler(() => void stage.flushes++, intervalMs, log);
+  const scheduler = new FlushScheduler(() => void stage.flushes++, intervalMs, FAULTLESS);
   return { stage, scheduler };
 }
-
-/** Waits until what was scheduled for the end of this turn has run. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** How many turns pass until a flush where each of them brings what `bring` does. */
 async function turnsUntilFlush(bring: (scheduler: FlushScheduler, turn: number) => void): Promise<number> {
@@ -110,7 +104,7 @@ test("FlushScheduler flushes that early only where there is a message for each s
 
 test("FlushScheduler with an interval flushes when it is over, however much is published", async () => {
   const flushed = Promise.withResolvers<void>();
-  const scheduler = new FlushScheduler(() => flushed.resolve(), 1, log);
+  const scheduler = new FlushScheduler(() => flushed.resolve(), 1, FAULTLESS);
   scheduler.wake(1000, 1);
   const first = await Promise.race([flushed.promise.then(() => "flushed"), Promise.resolve("not yet")]);
   expect(first).toBe("not yet");

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { Clock } from "../../src/ops/clock.ts";
-import { Logger } from "../../src/ops/logger.ts";
 import { Heartbeat, HEARTBEAT_TOPIC, type HeartbeatPorts, type HeartbeatPeer } from "../../src/transport/heartbeat.ts";
+import { makeLogger } from "../support/make-logger.ts";
 import { FakeSockets } from "../support/progress.ts";
 
 /** Divides into as many slices as there are here, of whole milliseconds. */
@@ -34,14 +34,10 @@ let stop = () => {};
 
 function setUp(count: number, { intervalMs = INTERVAL_MS, ...ports }: Stage = {}) {
   const peers = new Set(Array.from({ length: count }, () => new FakeHeartbeatPeer()));
-  const lines: string[] = [];
+  const { lines, log } = makeLogger("info");
   const slices: number[] = [];
   const givenUp: FakeHeartbeatPeer[] = [];
-  const heartbeat = new Heartbeat<FakeHeartbeatPeer>(
-    intervalMs,
-    new Clock(),
-    new Logger("info", "text", (line) => void lines.push(line)),
-  );
+  const heartbeat = new Heartbeat<FakeHeartbeatPeer>(intervalMs, new Clock(), log);
   const publish = (topic: string, text: string, compress?: boolean): number => {
     expect([topic, text, compress]).toEqual([HEARTBEAT_TOPIC, expect.stringContaining('"msg":"ping"'), false]);
     const listeners = [...peers].filter(({ listens }) => listens);

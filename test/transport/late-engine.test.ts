@@ -6,6 +6,7 @@ import { startTestServer } from "../support/server.ts";
 import { streamRequest } from "../support/sse-client.ts";
 import { post, problemOf, topicUrl } from "../support/answers.ts";
 import { metrics, until } from "../support/stats.ts";
+import { turn } from "../support/turn.ts";
 
 test("a stream that is given up while the engine is asked leaves nothing behind", async () => {
   const random = new Random(seedOfRun());
@@ -14,7 +15,7 @@ test("a stream that is given up while the engine is asked leaves nothing behind"
     const socket = connect(server.port, "127.0.0.1");
     await new Promise<void>((resolve) => socket.on("connect", resolve));
     socket.write(streamRequest({ topic: "t", query: { client_id: `client ${i}` } }));
-    for (let turns = random.int(6); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+    for (let turns = random.int(6); turns > 0; turns--) await turn();
     socket.resetAndDestroy();
   }
   await until(async () => {

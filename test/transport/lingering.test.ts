@@ -8,11 +8,12 @@ import { topicDetail } from "../support/answers.ts";
 import { goodbye } from "../support/goodbye.ts";
 import { startServerWithoutPulse } from "../support/heartbeat.ts";
 import { overwhelm, publishLarge } from "../support/publish.ts";
-import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
-import { readFrame, type Received } from "../support/received.ts";
-import { createTopic, health, startTestServer } from "../support/server.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
+import { receivedOf, type Received } from "../support/received.ts";
+import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
-import { UPGRADE, WebSocketReader } from "../support/websocket-reader.ts";
+import { WebSocketReader } from "../support/websocket-reader.ts";
 
 /** Bun drops a WebSocket that it was told to close after 4 s, with whatever its client has not taken. */
 const LONGER_THAN_BUN_WAITS_MS = 5500;
@@ -21,8 +22,6 @@ const NEVER = "3600000";
 
 const DELETED: Received = { kind: "info", msg: "topic_deleted", topic: "t" };
 const SHUTDOWN: Received = { kind: "info", msg: "server_shutdown" };
-
-const deleteTopic = (server: { url: string }) => fetch(`${server.url}/topics/t`, { method: "DELETE" });
 
 /** Publishes until the kernel takes nothing more for the reader, who has lost all of what came last. Returns the newest `seq`. */
 async function saturate(server: { url: string }): Promise<number> {
@@ -48,7 +47,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       const last = await saturate(server);
-      await deleteTopic(server);
+      await deleteTopic(server, "t");
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
@@ -63,7 +62,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       await publishLarge(server, "t", 5);
-      await deleteTopic(server);
+      await deleteTopic(server, "t");
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
@@ -152,7 +151,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     await raw.readUntil(() => raw.close !== undefined);
     expect(raw.close).toEqual(CLOSE.slowConsumer);
     for (const topic of topics) {
-      const own = raw.frames.filter((frame) => frame.topic === topic).map((frame) => readFrame(JSON.stringify(frame)));
+      const own = raw.frames.filter((frame) => frame.topic === topic).map((frame) => receivedOf(frame));
       expect(own.at(-1), topic).toMatchObject({ kind: "gap" });
       // The publish that filled the queue was one of ten, of which the later ones had no subscriber any more.
       const told = account(own, 0).gaps.at(-1)?.[1] ?? 0;
@@ -167,24 +166,20 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     async () => {
       await using server = startTestServer({ CLOSE_GRACE_MS: NEVER });
       await createTopic(server, "t");
-      const raw = await RawClient.connect(server);
-      raw.send({ type: "subscribe", topic: "t", client_id: "me" });
-      await raw.readUntil(({ length }) => length === 1);
+      const raw = await RawClient.subscribe(server, "me");
       const last = await saturate(server);
       // Unread answers as well: of these there is always something that the kernel does not take.
       const ping = encodeClientFrame(JSON.stringify({ type: "ping", request_id: "r".repeat(100) }));
       raw.socket.write(Buffer.concat(Array<Buffer>(10_000).fill(ping)));
       await using other = await Client.connect(server);
       for (let i = 0; i < 50; i++) await other.settle();
-      await deleteTopic(server);
+      await deleteTopic(server, "t");
       await stall();
       await raw.readUntil(() => raw.close !== undefined);
       expect(raw.close).toEqual(CLOSE.topicDeleted);
       const pongs = raw.frames.filter(({ type }) => type === "pong");
       expect(pongs).toHaveLength(10_000);
-      const received = raw.frames
-        .filter(({ type }) => type !== "pong")
-        .map((frame) => readFrame(JSON.stringify(frame)));
+      const received = raw.frames.filter(({ type }) => type !== "pong").map((frame) => receivedOf(frame));
       expect(account(received, 0).gaps.at(-1)?.[1]).toBe(last);
       expect(received.at(-1)).toMatchObject(DELETED);
       raw.cut();
@@ -201,7 +196,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       const texts: string[] = [];
       const closed = Promise.withResolvers<void>();
       const reader = new WebSocketReader(
-        (text) => void texts.push(text),
+        (_frame, text) => void texts.push(text),
         () => {},
       );
       const socket = await Bun.connect({
@@ -211,8 +206,8 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
       });
       socket.pause();
       socket.write(Buffer.concat([Buffer.from(UPGRADE), ...early]));
-      const refusals = async () => (await metrics(server)).get('pubsub_errors_total{code="LIMIT_EXCEEDED"}');
-      await until(async () => (await refusals()) === 1);
+      const errors = async () => (await metrics(server)).get('pubsub_errors_total{code="LIMIT_EXCEEDED"}');
+      await until(async () => (await errors()) === 1);
       await stall();
       expect(reader.open).toBe(false);
       socket.resume();

@@ -1,15 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { Logger } from "../../src/ops/logger.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import type { Socket } from "../../src/transport/socket.ts";
-import { makeBroker } from "../support/make-broker.ts";
+import { range } from "../support/account.ts";
 import { makeRegistry } from "../support/make-registry.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 import { publishLarge } from "../support/publish.ts";
 import { until } from "../support/stats.ts";
 import { topicDetail } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
-
 import { seqOf } from "../support/fake-peer.ts";
 
 /** How much a client may be sent between two receipts: five events or so. */
@@ -56,12 +53,8 @@ class RoomySocket implements Socket {
 }
 
 function setUp(count: number) {
-  const metrics = new Metrics();
-  const log = new Logger("error", "text", (line) => {
-    throw new Error(line);
-  });
-  const broker = makeBroker({ limits: { maxHistory: 1000, maxSubscriberQueue: 1000 }, metrics });
-  const { connectSocket } = makeRegistry({ broker, metrics, log, sendBufferBytes: WINDOW });
+  const limits = { maxHistory: 1000, maxSubscriberQueue: 1000 };
+  const { broker, connectSocket } = makeRegistry({ sendBufferBytes: WINDOW }, { limits });
   const subscribe = (name: string) => {
     const socket = new RoomySocket();
     const client = connectSocket(socket);
@@ -85,8 +78,6 @@ function read({ socket, client }: One): void {
   for (const ping of socket.pings.splice(0)) client.ponged(ping);
 }
 
-const range = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
-
 describe.each([1, 20])("of %d on one topic", (count) => {
   test("a client that answers pings is sent about two windows more than it has read, and the rest as it reads", () => {
     const { all, publish } = setUp(count);
@@ -100,20 +91,20 @@ describe.each([1, 20])("of %d on one topic", (count) => {
     }
     expect(slow.client.blocked).toBe(true);
     expect(slow.socket.events.length * 150).toBeWithin(WINDOW, 4 * WINDOW);
-    for (const { socket } of others) expect(socket.events).toEqual(range(101));
+    for (const { socket } of others) expect(socket.events).toEqual(range(1, 101));
     for (let rounds = 0; slow.socket.events.length < 101; rounds++) {
       expect(rounds).toBeLessThan(100);
       read(slow);
     }
-    expect(slow.socket.events).toEqual(range(101));
+    expect(slow.socket.events).toEqual(range(1, 101));
     publish(1);
-    for (const { socket } of all) expect(socket.events).toEqual(range(102));
+    for (const { socket } of all) expect(socket.events).toEqual(range(1, 102));
   });
 
   test("one that has never answered a ping is not waited for", () => {
     const { all, publish } = setUp(count);
     publish(100);
-    for (const { socket } of all) expect(socket.events).toEqual(range(100));
+    for (const { socket } of all) expect(socket.events).toEqual(range(1, 100));
   });
 
   test("what it was sent counts on where others come and go", () => {
@@ -137,6 +128,6 @@ test("a reader that reads and answers all the time loses nothing, however small 
   await reader.next();
   await publishLarge(server, "t", 40);
   const seqs = (await reader.take(40)).map(({ seq }) => seq);
-  expect(seqs).toEqual(range(41).slice(1));
+  expect(seqs).toEqual(range(2, 41));
   await until(async () => (await topicDetail(server, "t")).subscribers[0]?.queued === 0);
 });

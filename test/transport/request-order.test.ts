@@ -5,8 +5,7 @@ import { LateEngine } from "../support/late-engine.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+import { turn } from "../support/turn.ts";
 
 /** A connection whose requests are settled when the test says so. */
 function setUp() {

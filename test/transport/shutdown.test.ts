@@ -1,21 +1,13 @@
 import { expect, test } from "bun:test";
-import { Logger } from "../../src/ops/logger.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { makeRegistry } from "../support/make-registry.ts";
-import { makeBroker } from "../support/make-broker.ts";
 
 const LONG = 3_600_000;
 
-const log = new Logger("error", "text", (line) => {
-  throw new Error(line);
-});
 const GOODBYE = ["server_shutdown"];
 
 function setUp(maxConnections = 9) {
-  const metrics = new Metrics();
-  const broker = makeBroker({ metrics });
-  const peers = makeRegistry({ broker, metrics, log, maxConnections });
+  const { broker, ...peers } = makeRegistry({ maxConnections });
   const publish = (count: number) => {
     const messages = Array.from({ length: count }, () => ({ id: crypto.randomUUID(), payload: "1" }));
     broker.publish("t", messages);

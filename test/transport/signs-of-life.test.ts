@@ -7,7 +7,8 @@ import { metrics, until } from "../support/stats.ts";
 import { topicDetail } from "../support/answers.ts";
 import { startServerWithoutPulse } from "../support/heartbeat.ts";
 import { overwhelm, publishLarge } from "../support/publish.ts";
-import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { encodeClientFrame } from "../support/websocket-frames.ts";
 import { createTopic } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
 

@@ -1,23 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { z } from "zod";
 import { BATCH_BYTES } from "../../src/broker/ports.ts";
 import { range, seqsOf } from "../support/account.ts";
 import { startBinary } from "../support/binary.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { metrics, untilNothingIsLeft } from "../support/stats.ts";
-import { topicDetail } from "../support/answers.ts";
+import { problemOf, topicDetail } from "../support/answers.ts";
 import { overwhelm, publish, publishLarge } from "../support/publish.ts";
-import { createTopic, health, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
 import { streamRequest } from "../support/sse-client.ts";
 import { Subscriber } from "../support/subscriber.ts";
-
-const problemSchema = z.object({ status: z.number(), code: z.string(), detail: z.string() });
-
-async function problemOf(response: Response) {
-  expect(response.headers.get("content-type")).toBe("application/problem+json");
-  return problemSchema.parse(await response.json());
-}
 
 const open = (server: { port: number }, clientId: string, stalled = false) =>
   Subscriber.open(server, "sse", { topic: "t", clientId, stalled });
@@ -33,7 +25,7 @@ async function connected({ port }: { port: number }) {
 
 /** Side by side: what takes long here is to wait for a time limit. */
 describe.concurrent("the connection of an event stream", () => {
-  const refusals: [string, string, Record<string, string>, number, string][] = [
+  const refused: [string, string, Record<string, string>, number, string][] = [
     ["a topic that does not exist", "none/events", {}, 404, "Topic 'none' not found"],
     ["a last_n that is no number", "t/events?last_n=x", {}, 400, "'last_n'"],
     ["a queue of none", "t/events?queue=0", {}, 400, "'queue'"],
@@ -47,7 +39,7 @@ describe.concurrent("the connection of an event stream", () => {
       },
     ),
   ];
-  test.each(refusals)("is not opened for %s: a problem document", async (_what, path, headers, status, words) => {
+  test.each(refused)("is not opened for %s: a problem document", async (_what, path, headers, status, words) => {
     await using server = startTestServer({ ALLOWED_ORIGINS: "https://a.example" });
     await createTopic(server, "t");
     const response = await fetch(`${server.url}/topics/${path}`, { headers });
@@ -86,7 +78,7 @@ describe.concurrent("the connection of an event stream", () => {
     await using server = startTestServer();
     await createTopic(server, "t");
     using stream = await open(server, "me");
-    await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+    await deleteTopic(server, "t");
     expect(await stream.ended).toEqual({ how: "ended" });
     await stream.disconnected;
   });
@@ -146,7 +138,7 @@ describe.concurrent("the connection of an event stream", () => {
     await createTopic(server, "t");
     using stalled = await open(server, "stalled", true);
     await overwhelm(server, "t", "stalled");
-    await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+    await deleteTopic(server, "t");
     // It is waited for as long as it may still read.
     expect((await metrics(server)).get('pubsub_connections{transport="sse"}')).toBe(1);
     await untilNothingIsLeft(server, []);

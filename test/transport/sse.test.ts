@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { parseEventId } from "../../src/protocol/event-stream.ts";
 import { account, range, seqsOf } from "../support/account.ts";
-import { topicDetail } from "../support/answers.ts";
-import { overwhelm, publish, publishText } from "../support/publish.ts";
+import { publishBody, topicDetail } from "../support/answers.ts";
+import { overwhelm, publish } from "../support/publish.ts";
 import type { Received } from "../support/received.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 import { Subscriber, type Wish } from "../support/subscriber.ts";
@@ -47,11 +47,11 @@ describe("an event stream", () => {
     await createTopic(server, "t");
     const bodies = [...PAYLOADS.map((payload) => `{"payload":${payload}}`)];
     bodies.push(`{"messages":[${bodies.join(",")}]}`);
-    for (const body of bodies) await publishText(server, "t", body);
+    for (const body of bodies) await publishBody(server, "t", body);
     using stream = await open(server, { lastN: 100 });
     using socket = await Subscriber.open(server, "websocket", { topic: "t", clientId: "socket", lastN: 100 });
     let last = 0;
-    for (const body of bodies) last = (await publishText(server, "t", body)).seq;
+    for (const body of bodies) last = (await publishBody(server, "t", body)).seq;
     const received = await stream.takeUntil(last);
     expect(textsOf(received)).toEqual(textsOf(await socket.takeUntil(last)));
     expect(textsOf(received)[2]).toContain('"payload":12345678901234567890}');
@@ -71,8 +71,8 @@ describe("an event stream", () => {
       "[\n:1\r\n]",
       "{\n}",
     ];
-    for (const payload of payloads.slice(0, 4)) await publishText(server, "t", `{"payload":${payload}}`);
-    const { seq } = await publishText(server, "t", `{"messages":[{"payload":${payloads.at(-1)}},{"payload":[\r\r]}]}`);
+    for (const payload of payloads.slice(0, 4)) await publishBody(server, "t", `{"payload":${payload}}`);
+    const { seq } = await publishBody(server, "t", `{"messages":[{"payload":${payloads.at(-1)}},{"payload":[\r\r]}]}`);
     const frames = textsOf(await socket.takeUntil(seq));
     expect(frames[3]).toContain("\r");
     expect(textsOf(await stream.takeUntil(seq))).toEqual(frames.map((text) => text.replaceAll(/\r\n?/g, "\n")));

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { Client, ID } from "../support/client.ts";
 import { metrics, until } from "../support/stats.ts";
 import { topicDetail } from "../support/answers.ts";
-import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { encodeClientFrame } from "../support/websocket-frames.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
 
 const COUNT = 20_000;

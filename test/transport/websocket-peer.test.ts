@@ -1,15 +1,15 @@
 import { expect, test } from "bun:test";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
-import { Logger } from "../../src/ops/logger.ts";
-import { Metrics } from "../../src/ops/metrics.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { MAX_UNREAD_ANSWERS } from "../../src/transport/reading.ts";
 import type { Socket } from "../../src/transport/socket.ts";
 import type { WebSocketPeer } from "../../src/transport/websocket-peer.ts";
+import { makeLogger } from "../support/make-logger.ts";
 import { makeRegistry } from "../support/make-registry.ts";
-import { makeBroker, SILENT } from "../support/make-broker.ts";
+import { SILENT } from "../support/make-broker.ts";
 import { seqOf } from "../support/fake-peer.ts";
+import { turn } from "../support/turn.ts";
 
 /** A socket whose kernel takes what it is told to, and which tells of no drain. */
 class FakeSocket implements Socket {
@@ -77,22 +77,12 @@ const BUDGET_BYTES = 200_000;
 
 /** A broker with one topic, whose subscribers' sockets are fakes. */
 function setUp() {
-  const metrics = new Metrics();
-  const log = (line: string) => {
-    throw new Error(line);
-  };
-  const warnings: string[] = [];
-  const throttle = new Throttle(new Logger("warn", "text", (line) => void warnings.push(line)));
+  const { lines: warnings, log } = makeLogger("warn");
+  const throttle = new Throttle(log);
   const budget = new AnswerBudget(BUDGET_BYTES);
   const faults: unknown[] = [];
-  const broker = makeBroker({ metrics, observer: { ...SILENT, fault: (cause) => void faults.push(cause) } });
-  const { closing, connectSocket } = makeRegistry({
-    broker,
-    metrics,
-    log: new Logger("error", "text", log),
-    throttle,
-    budget,
-  });
+  const observer = { ...SILENT, fault: (cause: unknown) => void faults.push(cause) };
+  const { broker, closing, connectSocket } = makeRegistry({ throttle, budget }, { observer });
   return {
     closing,
     faults,
@@ -110,8 +100,6 @@ function setUp() {
     },
   };
 }
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const eventsOf = (socket: FakeSocket) => socket.sent.filter((text) => text.includes('"event"')).map(seqOf);
 

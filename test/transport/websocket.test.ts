@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import { MAX_UNREAD_ANSWERS } from "../../src/transport/reading.ts";
 import { range } from "../support/account.ts";
 import { Client, ID } from "../support/client.ts";
-import { encodeClientFrame, RawClient } from "../support/raw-client.ts";
-import { createTopic, health, startTestServer, stats } from "../support/server.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { encodeClientFrame } from "../support/websocket-frames.ts";
+import { createTopic, deleteTopic, health, startTestServer, stats } from "../support/server.ts";
 
 const message = (payload: unknown) => ({ id: ID, payload });
 
@@ -113,11 +114,11 @@ test("a connection keeps its other subscriptions when a topic is deleted", async
   await using client = await Client.connect(server);
   await client.subscribe("kept", "me");
   await client.subscribe("gone", "me");
-  await fetch(`${server.url}/topics/gone`, { method: "DELETE" });
+  await deleteTopic(server, "gone");
   expect(await client.next()).toMatchObject({ type: "info", msg: "topic_deleted", topic: "gone" });
   await client.publish("kept", 1);
   expect((await client.next()).message?.payload).toBe(1);
-  await fetch(`${server.url}/topics/kept`, { method: "DELETE" });
+  await deleteTopic(server, "kept");
   expect(await client.next()).toMatchObject({ msg: "topic_deleted", topic: "kept" });
   expect(await client.closed).toEqual({ code: 4404, reason: "topic deleted" });
 });
@@ -137,9 +138,7 @@ test("an ack comes before the publisher's own event, and a request without an id
 test("each of a burst's acks comes before the publisher's own event, though the first events do not wait for the last", async () => {
   await using server = startTestServer();
   await createTopic(server, "t");
-  const raw = await RawClient.connect(server);
-  raw.send({ type: "subscribe", topic: "t", client_id: "me" });
-  await raw.readUntil((frames) => frames.length === 1);
+  const raw = await RawClient.subscribe(server, "me");
   const one = encodeClientFrame(JSON.stringify({ type: "publish", topic: "t", message: message(1) }));
   raw.socket.write(Buffer.concat(Array.from({ length: 45 }, () => one)));
   const frames = (await raw.readUntil(({ length }) => length === 91)).slice(1);
@@ -307,7 +306,7 @@ test("a topic created again under its name is another epoch: nothing of it passe
   await createTopic(server, "t");
   await using client = await Client.connect(server);
   const { epoch } = await client.publish("t", "old");
-  await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+  await deleteTopic(server, "t");
   await createTopic(server, "t");
   await client.publish("t", "new");
   const ack = await client.ask({ type: "subscribe", topic: "t", client_id: "me", since: { epoch, seq: 0 } });

@@ -6,7 +6,7 @@ import { metrics, until, untilNothingIsLeft } from "../../support/stats.ts";
 import { topicDetail } from "../../support/answers.ts";
 import { goodbye } from "../../support/goodbye.ts";
 import { overwhelm, publish, publishLarge } from "../../support/publish.ts";
-import { createTopic, health, startTestServer, stats, type EngineOver } from "../../support/server.ts";
+import { createTopic, deleteTopic, type EngineOver, health, startTestServer, stats } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
 
 export function countsContract(transport: Transport, engine: EngineOver): void {
@@ -88,7 +88,7 @@ export function countsContract(transport: Transport, engine: EngineOver): void {
     replaced.cut();
     await until(async () => (await health(server)).subscribers === 1);
     expect(await held()).toBeGreaterThan(0);
-    await fetch(`${server.url}/topics/t`, { method: "DELETE" });
+    await deleteTopic(server, "t");
     deleted.resume();
     expect(await deleted.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
     await untilNothingIsLeft(server, []);

@@ -8,8 +8,8 @@ import { publish } from "../../support/publish.ts";
 import type { Received } from "../../support/received.ts";
 import { createTopic, startTestServer, type EngineOver } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
+import { turn } from "../../support/turn.ts";
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 const payloadsOf = (received: readonly Received[]) =>
   received.flatMap((one) => (one.kind === "event" ? [one.payload] : []));
 

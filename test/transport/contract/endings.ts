@@ -6,7 +6,7 @@ import { metrics, untilNothingIsLeft } from "../../support/stats.ts";
 import { goodbye } from "../../support/goodbye.ts";
 import { overwhelm, publish } from "../../support/publish.ts";
 import type { Received } from "../../support/received.ts";
-import { createTopic, health, startTestServer, type EngineOver } from "../../support/server.ts";
+import { createTopic, deleteTopic, type EngineOver, health, startTestServer } from "../../support/server.ts";
 import { Subscriber } from "../../support/subscriber.ts";
 
 const DELETED: Received = { kind: "info", msg: "topic_deleted", topic: "t" };
@@ -15,8 +15,6 @@ const SHUTDOWN: Received = { kind: "info", msg: "server_shutdown" };
 /** Longer than any test: what is published stays queued until something else sends it. */
 const NEVER = "60000";
 
-const deleteTopic = (server: { url: string }) => fetch(`${server.url}/topics/t`, { method: "DELETE" });
-
 export function endingsContract(transport: Transport, engine: EngineOver): void {
   test("a deleted topic: what is queued, then that it is deleted, then the end", async () => {
     await using server = startTestServer({ FLUSH_INTERVAL_MS: NEVER }, engine);
@@ -24,7 +22,7 @@ export function endingsContract(transport: Transport, engine: EngineOver): void 
     using subscriber = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
     await publish(server, "t", [1, 2, 3]);
     expect(await subscriber.next()).toMatchObject({ kind: "subscribed", seq: 0 });
-    await deleteTopic(server);
+    await deleteTopic(server, "t");
     expect(await subscriber.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
     const rest = await subscriber.rest();
     expect(account(rest, 0).seqs).toEqual([1, 2, 3]);
@@ -37,7 +35,7 @@ export function endingsContract(transport: Transport, engine: EngineOver): void 
     await createTopic(server, "t");
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
     const last = await overwhelm(server, "t", "me");
-    await deleteTopic(server);
+    await deleteTopic(server, "t");
     expect(await health(server)).toMatchObject({ topics: 0, subscribers: 0 });
     stalled.resume();
     expect(await stalled.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));
@@ -110,7 +108,7 @@ export function endingsContract(transport: Transport, engine: EngineOver): void 
     await createTopic(server, "t");
     using stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
     await overwhelm(server, "t", "me");
-    await deleteTopic(server);
+    await deleteTopic(server, "t");
     const connections = `pubsub_connections{transport="${transport}"}`;
     expect((await metrics(server)).get(connections)).toBe(1);
     await untilNothingIsLeft(server, []);

@@ -1,12 +1,12 @@
 /** Many clients that behave as badly as they can, in a process of its own. How often they act is bounded. */
 import type { Socket } from "bun";
 import { z } from "zod";
+import { ID } from "../support/client.ts";
 import { given, say, untilToldToEnd } from "../support/helper-process.ts";
 import { HttpConnection } from "../support/http-connection.ts";
 import { Random } from "../support/random.ts";
-import { encodeClientFrame } from "../support/raw-client.ts";
+import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
 import { streamRequest } from "../support/sse-client.ts";
-import { UPGRADE } from "../support/websocket-reader.ts";
 
 const { port, count, rate, seed, topics, only } = given(
   z.object({
@@ -20,7 +20,6 @@ const { port, count, rate, seed, topics, only } = given(
   }),
 );
 
-const ID = "a1b2c3d4-e5f6-7890-1234-567890abcdef";
 const TICK_MS = 10;
 const FEED_MS = 50;
 const FEED_BYTES = 20_000;

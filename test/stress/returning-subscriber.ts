@@ -1,6 +1,6 @@
+import type { Frame } from "../support/frames.ts";
 import type { Random } from "../support/random.ts";
 import { idle, type Books } from "./books.ts";
-import type { Frame } from "./frames.ts";
 import type { Seat } from "./seat.ts";
 import type { End, Listener, Wire } from "./wire.ts";
 
@@ -16,7 +16,7 @@ const CUT_BYTES = 400_000;
  * One who subscribes, stalls, is cut off, and comes back with the last position it saw, again and again, until the run is
  * over. What it does is decided by its own random numbers; when it happens is up to the machine.
  */
-export abstract class Subscriber {
+export abstract class ReturningSubscriber {
   readonly seats: readonly Seat[];
   protected readonly random: Random;
   protected readonly books: Books;
@@ -129,7 +129,7 @@ export abstract class Subscriber {
     this.wire = undefined;
     this.#ended();
     if (end === undefined) throw new Error(`${this.constructor.name} was disconnected without a word`);
-    if (told) throw new Error(`${this.constructor.name} was closed for a deletion while it held a subscription`);
+    if (told) throw new Error(`${this.constructor.name} was closed for a deletion while it had a subscription`);
   }
 
   #lost(): void {
