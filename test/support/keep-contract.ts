@@ -1,5 +1,5 @@
 /**
- * Preloaded by bunfig.toml: everything that `fetch` and `WebSocket` receive of a server of ours is held against the schemas of
+ * Preloaded by bunfig.toml: everything that `fetch` and `WebSocket` receive of a server of ours is checked against the schemas of
  * `src/protocol/schema.ts`, and what is not as they have it fails the test.
  */
 import { afterAll, afterEach } from "bun:test";

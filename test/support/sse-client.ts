@@ -22,7 +22,7 @@ export function streamRequest({ topic, query = {}, lastEventId, method = "GET", 
 export type StreamListener = { event(frame: Frame, event: ReceivedEvent): void; comment(): void };
 
 /**
- * Reads the answer to a {@link streamRequest}: an event stream, each frame of which is held against its schema, or the text
+ * Reads the answer to a {@link streamRequest}: an event stream, each frame of which is checked against its schema, or the text
  * of what was answered instead.
  */
 export class StreamResponse {

@@ -44,7 +44,7 @@ export class WebSocketTextReader {
   }
 }
 
-/** The same for frames, each of which is held against its schema. */
+/** The same for frames, each of which is checked against its schema. */
 export class WebSocketReader extends WebSocketTextReader {
   constructor(onFrame: (frame: Frame, text: string) => void, send: (bytes: Buffer) => void) {
     super((text) => onFrame(parseFrame(text), text), send);
