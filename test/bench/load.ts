@@ -5,7 +5,7 @@
 import type { Socket } from "bun";
 import { turn } from "../support/turn.ts";
 import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
-import { cpuSeconds, residentBytes } from "./process-figures.ts";
+import { cpuSeconds, residentBytes } from "./process-usage.ts";
 import { loadSchema, type Result } from "./workloads.ts";
 
 const load = loadSchema.parse(JSON.parse(process.argv[2] ?? ""));

@@ -94,7 +94,7 @@ class Comparison {
     expect(subscriber.overflow).not.toBe("latest");
     // Who is disconnected for one of its subscriptions is told of the others as well.
     const disconnected = client.peer.closed?.code === 1013;
-    // What a batch still held when it closed the connection was not published to it any more.
+    // What was left of a batch when it closed the connection was not published to it any more.
     const everything = [...replay, ...dropped, ...queue].filter((seq) => !disconnected || seq <= last_seq);
     const mayEnd = disconnected || (subscriber === ending && client.peer.blocked);
     if (mayEnd && Bun.deepEquals(lost, everything)) {

@@ -115,7 +115,7 @@ test("one that subscribes anew under its id while it waits is told of the end fi
   expect(broker.stats.subscriptions).toBe(2);
 });
 
-test("one that held nothing else and subscribes anew while it waits stays connected", () => {
+test("one that has no other subscription and subscribes anew while it waits stays connected", () => {
   const { waiting, broker, turnsLeft, publish } = deleteTopicOfHundred();
   const [back, ...others] = waiting();
   if (back === undefined) throw new Error();

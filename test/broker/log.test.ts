@@ -62,10 +62,10 @@ test("HistoryBudget holds replays in half of its bound at the most, and gets bac
   const log = new TopicLog(10);
   memory.add(log);
   for (let i = 0; i < 4; i++) memory.append(log, "x".repeat(136));
-  const held = memory.pin(log, 1, 2);
-  expect(held).toMatchObject({ first: 1, bytes: 400 });
+  const pinned = memory.pin(log, 1, 2);
+  expect(pinned).toMatchObject({ first: 1, bytes: 400 });
   expect(memory.pin(log, 3, 3)).toBeUndefined();
-  if (held !== undefined) memory.unpin(held);
+  if (pinned !== undefined) memory.unpin(pinned);
   expect(memory.pin(log, 3, 3)).toMatchObject({ bytes: 200 });
   memory.remove(log);
   expect(memory.used).toBe(200);

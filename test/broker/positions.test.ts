@@ -31,7 +31,7 @@ test("since replays everything after the position that history still holds", () 
   expect(story).toEqual(["18", "19", "20"]);
 });
 
-test("since the newest, or the oldest that is just held, is recovered", () => {
+test("since the newest, or the oldest that is just in history, is recovered", () => {
   const { subscribe } = published();
   expect(subscribe({ since: { epoch: "e", seq: 20 } })).toMatchObject({
     replay: { replay: 0, recovered: true },

@@ -144,7 +144,7 @@ describe("The stats of a subscriber", () => {
     expect(stage.stats).toEqual({ queued: 0, dropped: 6 });
   });
 
-  test("go by the queue that was options for", () => {
+  test("go by the queue that was asked for", () => {
     const stage = new Stage();
     stage.subscribe({ queue: 1 });
     stage.block();
@@ -185,7 +185,7 @@ describe("The stats of a subscriber", () => {
     expect(stage.peer.story).toEqual(["1-3"]);
   });
 
-  test("count a replay as queued, beside the queue, while it is held", () => {
+  test("count a replay as queued, beside the queue, while it is pinned", () => {
     const stage = new Stage({}, 20);
     stage.block();
     stage.subscribe({ last_n: 8 });
@@ -242,7 +242,7 @@ describe("The stats of a subscriber", () => {
     expect(stage.stats).toEqual({ queued: 0, dropped: oldest - 1 });
   });
 
-  test("keep as dropped what a drain has let go of, though a longer queue is options for before the gap is told", () => {
+  test("keep as dropped what a drain has let go of, though a longer queue is asked for before the gap is told", () => {
     const stage = new Stage({}, 5);
     stage.block();
     stage.subscribe({ last_n: 5, queue: 1 });
@@ -326,7 +326,7 @@ const runs = (["drop_oldest", "latest"] as const).flatMap((overflow) => [
 ]);
 
 describe.each(runs)("The stats of a subscriber of %s, with %s,", (overflow, _memory, limits) => {
-  test("account for every event that was published since, or options for as replay", () => {
+  test("account for every event that was published since, or asked for as replay", () => {
     const seed = seedOfRun();
     const random = new Random(seed);
     for (let life = 0; life < LIVES; life++) {
@@ -363,7 +363,7 @@ describe.each(runs)("The stats of a subscriber of %s, with %s,", (overflow, _mem
     expect(sum).toBeGreaterThan(LIVES);
   });
 
-  test("change nothing by being options for", () => {
+  test("change nothing by being asked for", () => {
     const seed = seedOfRun();
     for (let life = 0; life < LIVES; life++) {
       const story = (asks: boolean) => {
@@ -380,7 +380,7 @@ describe.each(runs)("The stats of a subscriber of %s, with %s,", (overflow, _mem
   });
 });
 
-test("The stats of a subscriber change nothing by being options for, though a longer queue is options for after it", () => {
+test("The stats of a subscriber change nothing by being asked for, though a longer queue is asked for after it", () => {
   const story = (asks: boolean) => {
     const stage = new Stage();
     stage.subscribe({ queue: 1 });

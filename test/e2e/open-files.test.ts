@@ -69,7 +69,7 @@ describe.skipIf(process.platform !== "linux")(`with no more than ${LIMIT} open f
     for (const client of clients) await client.close();
   });
 
-  test("a crowd is told, a good subscriber notices nothing, probes are answered, and afterwards all is well", async () => {
+  test("too many connections are told, a good subscriber notices nothing, probes are answered, and afterwards all is well", async () => {
     await using server = await start();
     const log = logOf(server);
     await createTopic(server, "t");

@@ -34,7 +34,7 @@ async function begin(server: { port: number; url: string }, path: string, body: 
 }
 
 /** One that does not read, and keeps a shutdown waiting until it is cut; "t" has the messages up to `seq`. */
-async function hold(server: TestServer) {
+async function block(server: TestServer) {
   const stalled = await Subscriber.open(server, "websocket", { topic: "t", clientId: "stalled", stalled: true });
   const seq = await overwhelm(server, "t", "stalled");
   return { seq, [Symbol.dispose]: () => stalled.cut() };
@@ -44,16 +44,16 @@ describe("a POST whose body ends during a shutdown", () => {
   test.each(POSTS)("is answered 503 and does nothing: %s %s", async (path, body) => {
     await using server = startTestServer(ENV);
     using subscriber = await Subscriber.open(server, "websocket", { topic: "t", clientId: "me" });
-    using held = await hold(server);
+    using blocker = await block(server);
     await using request = await begin(server, path, body);
     const stopped = server.stop();
     await subscriber.ended;
     const response = await request.finish();
     expect(response?.status).toBe(503);
     expect(JSON.parse(response?.body ?? "")).toMatchObject({ status: 503, code: "SHUTTING_DOWN" });
-    expect(await stats(server)).toEqual({ t: { messages: held.seq, subscribers: 1 } });
-    expect(subscriber.received.filter(({ kind }) => kind === "event")).toHaveLength(held.seq);
-    held[Symbol.dispose]();
+    expect(await stats(server)).toEqual({ t: { messages: blocker.seq, subscribers: 1 } });
+    expect(subscriber.received.filter(({ kind }) => kind === "event")).toHaveLength(blocker.seq);
+    blocker[Symbol.dispose]();
     await stopped;
     expect(server.lines).toEqual([]);
   });
@@ -120,7 +120,7 @@ describe("a WebSocket during a shutdown", () => {
 
   test("that was said goodbye to is answered nothing more, and nothing that it asks for is done", async () => {
     await using server = startTestServer({ ...ENV, AUTO_CREATE_TOPICS: "true" });
-    using held = await hold(server);
+    using blocker = await block(server);
     const idle = await RawClient.connect(server);
     idle.send({ type: "ping" });
     await idle.readUntil((frames) => frames.length === 1);
@@ -131,9 +131,9 @@ describe("a WebSocket during a shutdown", () => {
     const frames = await idle.readUntil(() => idle.close !== undefined);
     expect(frames.slice(1)).toMatchObject([{ type: "info", msg: "server_shutdown" }]);
     expect(idle.close).toEqual({ code: 1001, reason: "shutting down" });
-    expect(await stats(server)).toEqual({ t: { messages: held.seq, subscribers: 1 } });
+    expect(await stats(server)).toEqual({ t: { messages: blocker.seq, subscribers: 1 } });
     idle.cut();
-    held[Symbol.dispose]();
+    blocker[Symbol.dispose]();
     await stopped;
   });
 });

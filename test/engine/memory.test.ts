@@ -32,7 +32,7 @@ function setUp(limits: Partial<MemoryEngineLimits> = {}) {
   return { engine, told, accepted, publish };
 }
 
-const refusal = (code: string) => expect.objectContaining({ name: "ProtocolError", code });
+const protocolError = (code: string) => expect.objectContaining({ name: "ProtocolError", code });
 
 test("MemoryEngine answers plainly, and hands over what it has placed after it was accepted", () => {
   const { engine, told, accepted, publish } = setUp();
@@ -67,14 +67,14 @@ test("MemoryEngine gives each life of a topic an epoch of its own, and its numbe
 test("MemoryEngine creates a topic by its first use only where it may", () => {
   const closed = setUp();
   for (const use of [() => closed.publish("t", 1), () => closed.engine.openTopic("t")]) {
-    expect(use).toThrow(refusal("TOPIC_NOT_FOUND"));
+    expect(use).toThrow(protocolError("TOPIC_NOT_FOUND"));
   }
   expect(closed.told).toEqual([]);
   const open = setUp({ autoCreateTopics: true });
   open.publish("a", 1);
   open.engine.openTopic("b");
-  expect(() => open.engine.findTopic("c")).toThrow(refusal("TOPIC_NOT_FOUND"));
-  expect(() => open.publish("c", 1)).toThrow(refusal("LIMIT_EXCEEDED"));
+  expect(() => open.engine.findTopic("c")).toThrow(protocolError("TOPIC_NOT_FOUND"));
+  expect(() => open.publish("c", 1)).toThrow(protocolError("LIMIT_EXCEEDED"));
   expect(open.engine.listTopics()).toHaveLength(2);
 });
 
@@ -83,10 +83,10 @@ test("MemoryEngine refuses a topic that is there, one that is not, and one too m
   engine.createTopic("a");
   engine.createTopic("b");
   told.length = 0;
-  expect(() => engine.createTopic("a")).toThrow(refusal("TOPIC_EXISTS"));
-  expect(() => engine.createTopic("c")).toThrow(refusal("LIMIT_EXCEEDED"));
-  expect(() => engine.deleteTopic("c")).toThrow(refusal("TOPIC_NOT_FOUND"));
-  expect(() => engine.history("c", { most: 1 })).toThrow(refusal("TOPIC_NOT_FOUND"));
+  expect(() => engine.createTopic("a")).toThrow(protocolError("TOPIC_EXISTS"));
+  expect(() => engine.createTopic("c")).toThrow(protocolError("LIMIT_EXCEEDED"));
+  expect(() => engine.deleteTopic("c")).toThrow(protocolError("TOPIC_NOT_FOUND"));
+  expect(() => engine.history("c", { most: 1 })).toThrow(protocolError("TOPIC_NOT_FOUND"));
   expect(told).toEqual([]);
 });
 
@@ -116,7 +116,7 @@ test("MemoryEngine that is closed refuses everything but to list its topics", ()
     () => publish("t", 1),
     () => engine.history("t", { most: 1 }),
   ];
-  for (const request of requests) expect(request).toThrow(refusal("SHUTTING_DOWN"));
+  for (const request of requests) expect(request).toThrow(protocolError("SHUTTING_DOWN"));
   expect(told).toEqual([]);
   expect(engine.listTopics()).toHaveLength(1);
 });

@@ -21,7 +21,7 @@ function setUp(limit = LIMIT) {
     answers.checkRoom(bun, text.length);
     return { request, response: answers.answer(request, bun, text, HEADERS) };
   };
-  const refusalOf = (text: string): ProtocolError => {
+  const errorOf = (text: string): ProtocolError => {
     const { used } = budget;
     try {
       ask(text);
@@ -32,7 +32,7 @@ function setUp(limit = LIMIT) {
     }
     throw new Error("It was answered");
   };
-  return { budget, answers, read, patience, ask, refusalOf };
+  return { budget, answers, read, patience, ask, errorOf };
 }
 
 const text = (bytes: number) => "x".repeat(bytes);
@@ -68,24 +68,24 @@ describe("a large answer", () => {
   });
 
   test("is refused where too much waits already, naming the setting and its value", () => {
-    const { ask, refusalOf } = setUp();
+    const { ask, errorOf } = setUp();
     ask(text(LIMIT / 2));
-    const refusal = refusalOf(text(LIMIT / 2));
-    expect(refusal.code).toBe("LIMIT_EXCEEDED");
-    expect(refusal.message).toContain(`UNREAD_ANSWER_BYTES is ${LIMIT}`);
+    const error = errorOf(text(LIMIT / 2));
+    expect(error.code).toBe("LIMIT_EXCEEDED");
+    expect(error.message).toContain(`UNREAD_ANSWER_BYTES is ${LIMIT}`);
     ask(text(LIMIT / 4));
   });
 
   test("has room again once others were read, and only as much as those took", () => {
-    const { ask, refusalOf, read, budget } = setUp();
+    const { ask, errorOf, read, budget } = setUp();
     const [first, second] = [ask(text(3500)), ask(text(3500))];
-    refusalOf(text(3500));
+    errorOf(text(3500));
     read.add(first.request);
     ask(text(3500));
-    refusalOf(text(3500));
+    errorOf(text(3500));
     read.add(second.request);
     ask(text(3500));
-    refusalOf(text(1000));
+    errorOf(text(1000));
     expect(budget.used).toBeLessThanOrEqual(LIMIT);
   });
 
@@ -100,12 +100,12 @@ describe("a large answer", () => {
   });
 
   test("of more than the budget is answered where no other waits, also where acks fill it", () => {
-    const { ask, refusalOf, read, budget } = setUp();
+    const { ask, errorOf, read, budget } = setUp();
     const { request } = ask(text(2 * LIMIT));
-    refusalOf(text(1));
+    errorOf(text(1));
     read.add(request);
     budget.take(LIMIT);
     ask(text(1));
-    refusalOf(text(1));
+    errorOf(text(1));
   });
 });

@@ -164,7 +164,7 @@ describe("counters", () => {
     expect(steps).toEqual({ messages_published: 200, events_delivered: 200 });
   });
 
-  test("count nothing of a batch that is refused but the refusal", async () => {
+  test("count nothing of a batch that is refused but the error", async () => {
     await using server = startTestServer();
     await createTopic(server, "t");
     await using client = await Client.connect(server);

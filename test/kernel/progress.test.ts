@@ -115,7 +115,7 @@ describe.skipIf(process.platform !== "linux")("Progress, as the kernel tells it"
   test("one that reads nothing and has no backlog does not move by heartbeats that its kernel takes", async () => {
     using stage = await setUp();
     const { pair, peer, progress } = stage;
-    for (let beats = 0; beats < 5; beats++) {
+    for (let heartbeats = 0; heartbeats < 5; heartbeats++) {
       pair.server.write("heartbeat");
       await until(async () => progress.arrived(peer));
       expect(progress.moved(peer)).toBe(false);

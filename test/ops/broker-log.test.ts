@@ -3,7 +3,7 @@ import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { account } from "../support/account.ts";
 import { Client } from "../support/client.ts";
 import { until } from "../support/stats.ts";
-import { startServerWithoutPulse } from "../support/heartbeat.ts";
+import { startServerWithManualHeartbeat } from "../support/heartbeat.ts";
 import { overwhelm, publish, publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { deleteTopic, health, startTestServer } from "../support/server.ts";
@@ -79,12 +79,12 @@ describe.each(TRANSPORTS)("the log of a subscriber over %s", (transport) => {
   });
 
   test("tells that one gives no sign of life: its topic, client_id and address", async () => {
-    await using server = startServerWithoutPulse({ TOPICS: "t", LOG_LEVEL: "warn" });
+    await using server = startServerWithManualHeartbeat({ TOPICS: "t", LOG_LEVEL: "warn" });
     using healthy = await Subscriber.open(server, transport, { topic: "t", clientId: "healthy" });
     using _stalled = await Subscriber.open(server, transport, { topic: "t", clientId: "me", stalled: true });
     await healthy.takeUntil(await overwhelm(server, "t", "me"));
     await health(server);
-    while (linesOf(server, "no sign of life").length === 0) await server.beat(healthy);
+    while (linesOf(server, "no sign of life").length === 0) await server.heartbeat(healthy);
     const words = "WARN  no sign of life from a client through two heartbeats: closing its connection";
     expect(linesOf(server, "no sign of life")).toEqual([`${words} ${who} topic=t client_id=me`]);
   });

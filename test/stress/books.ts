@@ -75,7 +75,7 @@ export class Books {
     return ledger;
   }
 
-  /** Somebody subscribed under the id when `seq` was the newest, and so took it over from whoever held it. */
+  /** Somebody subscribed under the id when `seq` was the newest, and so took it over from whoever had it. */
   joined(topic: string, clientId: string, epoch: string, seq: number): void {
     this.#joined.add(`${topic} ${clientId} ${epoch} ${seq}`);
   }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onCore, SERVER_CORE } from "../bench/cores.ts";
-import { cpuSeconds } from "../bench/process-figures.ts";
+import { cpuSeconds } from "../bench/process-usage.ts";
 import { startBinary, type Started } from "../support/binary.ts";
 
 /** What the server is given of the machine. */

@@ -86,10 +86,10 @@ function balance(entries: readonly Entry[], newest?: number) {
 const granted = (since: number | undefined, seq: number): Entry => {
   const ask = { overflow: "drop_oldest" } as const;
   if (since === undefined) return { told: "granted", ask, grant: { seq, replay: 0 } };
-  const held = Math.max(0, seq - MAX_HISTORY);
-  const missed = { first_seq: since + 1, last_seq: held };
-  const outcome = since < held ? { recovered: false, missed } : { recovered: true };
-  return { told: "granted", ask: { ...ask, since }, grant: { seq, replay: seq - Math.max(since, held), ...outcome } };
+  const lost = Math.max(0, seq - MAX_HISTORY);
+  const missed = { first_seq: since + 1, last_seq: lost };
+  const outcome = since < lost ? { recovered: false, missed } : { recovered: true };
+  return { told: "granted", ask: { ...ask, since }, grant: { seq, replay: seq - Math.max(since, lost), ...outcome } };
 };
 const received = (seq: number): Entry => ({ told: "received", seq });
 const gap = (first: number, last: number): Entry => {
@@ -104,9 +104,9 @@ function honestEntries(random: Random): { entries: Entry[]; newest: number } {
   let at: number | undefined;
   for (let connection = 0; connection < 6; connection++) {
     newest += random.int(15);
-    const held = Math.max(0, newest - MAX_HISTORY);
+    const lost = Math.max(0, newest - MAX_HISTORY);
     entries.push(granted(at, newest));
-    at = at === undefined ? newest : Math.max(at, held);
+    at = at === undefined ? newest : Math.max(at, lost);
     newest += 1 + random.int(12);
     while (at < newest) {
       const last: number = Math.min(newest, at + 1 + random.int(5));

@@ -24,7 +24,7 @@ type Line =
   | { kind: "gap"; gap: Range & { dropped: number } }
   | { kind: "ended"; how: Ending };
 
-/** The rules of the server under test that a ledger is held against. */
+/** The rules of the server under test that a ledger is checked against. */
 export type Terms = {
   maxHistory: number;
   /** Whether history may hold less than that, for want of memory. */
@@ -162,9 +162,9 @@ class Audit {
   }
 
   #begun({ since, early = false, lastN = 0 }: Ask, start: number, { seq, replay, recovered, missed }: Grant): void {
-    const held = this.#heldAfter(seq, start);
+    const lost = this.#lostUpTo(seq, start);
     if (since === undefined) {
-      const due = Math.min(lastN, seq - held);
+      const due = Math.min(lastN, seq - lost);
       if (recovered !== undefined || missed !== undefined) throw new Error("told of a recovery not asked for");
       if (this.#terms.scarce ? replay > due : replay !== due)
         throw new Error(`a replay of ${replay} in place of ${due}`);
@@ -172,23 +172,23 @@ class Audit {
     }
     if (since === "another epoch") {
       if (recovered !== false || missed !== undefined) throw new Error("told of what was missed in another epoch");
-      if (start !== held) throw new Error(`not all of history, which is ${held + 1} to ${seq}`);
+      if (start !== lost) throw new Error(`not all of history, which is ${lost + 1} to ${seq}`);
       return;
     }
     const fits = since === this.#at || since === this.#backTo || (early && since < (this.#at ?? 0));
     if (!fits) throw new Error(`resumed at ${since}, and had ${this.#at}`);
-    const complete = since >= held;
-    if (recovered !== complete) throw new Error(`recovered: ${recovered}, and history starts after ${held}`);
-    if (start !== Math.max(since, held)) throw new Error(`replay after ${start} in place of ${Math.max(since, held)}`);
+    const complete = since >= lost;
+    if (recovered !== complete) throw new Error(`recovered: ${recovered}, and history starts after ${lost}`);
+    if (start !== Math.max(since, lost)) throw new Error(`replay after ${start} in place of ${Math.max(since, lost)}`);
     if (complete && missed === undefined) return;
-    if (complete || missed?.first_seq !== since + 1 || missed.last_seq !== held) {
-      throw new Error(`said to have missed ${JSON.stringify(missed)}, and had ${since} of ${held}`);
+    if (complete || missed?.first_seq !== since + 1 || missed.last_seq !== lost) {
+      throw new Error(`said to have missed ${JSON.stringify(missed)}, and had ${since} of ${lost}`);
     }
-    this.sums.missed += held - since;
+    this.sums.missed += lost - since;
   }
 
-  /** The `seq` that history starts after. Where memory is scarce only the replay tells. */
-  #heldAfter(seq: number, start: number): number {
+  /** The last `seq` that history has lost. Where memory is scarce only the replay tells. */
+  #lostUpTo(seq: number, start: number): number {
     const least = Math.max(0, seq - this.#terms.maxHistory);
     return this.#terms.scarce ? Math.max(least, start) : least;
   }

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { ANSWERS, problemDocument } from "../../src/protocol/schema.ts";
 
 /**
- * What a server of ours sends must be as `src/protocol/schema.ts` has it. Whatever is not is noted here, and fails the test
- * during which it came: `keep-contract.ts` sees to it.
+ * What our server sent against the schemas of `src/protocol/schema.ts`. `keep-contract.ts` fails the test during which it
+ * came.
  */
 class Violations {
   #noted: string[] = [];
@@ -12,7 +12,7 @@ class Violations {
     this.#noted.push(what);
   }
 
-  /** Those noted since the last call. */
+  /** Returns those noted since the last call. */
   take(): string[] {
     return this.#noted.splice(0);
   }
@@ -20,7 +20,11 @@ class Violations {
 
 export const violations = new Violations();
 
-/** Reads a text that must be as the schema has it; notes and throws where it is not. */
+/**
+ * Parses a text by its schema.
+ *
+ * @throws if it does not match. That is noted as a violation, too.
+ */
 export function checked<T>(what: string, schema: z.ZodType<T>, text: string): T {
   const { data, error } = schema.safeParse(parseJson(text));
   if (error === undefined) return data;
@@ -29,7 +33,7 @@ export function checked<T>(what: string, schema: z.ZodType<T>, text: string): T 
   throw new Error(violation);
 }
 
-/** Undefined, which no schema takes, where it is no JSON. */
+/** Returns undefined, which no schema accepts, for a text that is not JSON. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -41,21 +45,21 @@ function parseJson(text: string): unknown {
 const others = new Set<string>();
 const proxies = new Set<string>();
 
-function entered(hosts: Set<string>, url: string): Disposable {
+function added(hosts: Set<string>, url: string): Disposable {
   const { host } = new URL(url);
   hosts.add(host);
   return { [Symbol.dispose]: () => void hosts.delete(host) };
 }
 
-/** Says of a server that it is none of ours, but one that a test has made up, until it is disposed of. */
-export const isNotOurs = (url: string) => entered(others, url);
+/** Says that the server at `url` is a fake made by a test. Its answers are not checked until this is disposed of. */
+export const declareForeign = (url: string) => added(others, url);
 
-/** Says of a server that it is a proxy in front of ours, which tells by itself that it does not reach it. */
-export const isProxy = (url: string) => entered(proxies, url);
+/** Says that a proxy listens at `url`. It may answer by itself that it does not reach our server. */
+export const declareProxy = (url: string) => added(proxies, url);
 
 const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
-/** Whether the contract holds for what is at `url`. */
+/** Whether our server, or a proxy in front of it, listens at `url`. */
 export function isOurs(url: string): boolean {
   const { hostname, host } = new URL(url);
   return LOOPBACK.includes(hostname) && !others.has(host);
@@ -73,18 +77,18 @@ const expectations = Object.entries(ANSWERS).map(([route, schema]) => {
   return { method, path, schema: z.compile(schema, { strict: true }), status: route === "POST /topics" ? 201 : 200 };
 });
 
-/** An answer over HTTP, and what it answers. */
+/** The head of an answer over HTTP, and its request. */
 export type HttpAnswer = { method: string; url: string; status: number; type: string | null };
 
 /**
- * Notes where an answer is not as the contract has it by its head. Returns what its body is to be, if anything.
+ * Checks the head of an answer, and notes a violation.
  *
- * @returns called with the body, notes where that is not as it should be
+ * @returns what checks the body, and notes a violation. Undefined if the body has no schema.
  */
 export function checkHead({ method, url, status, type }: HttpAnswer): ((body: string) => void) | undefined {
   const about = `${method} ${url} was answered ${status}`;
   const { host, pathname } = new URL(url);
-  const ifRight = (schema: z.ZodType) => (body: string) => {
+  const checkBy = (schema: z.ZodType) => (body: string) => {
     try {
       checked(`proper answer, where ${about}`, schema, body);
     } catch {
@@ -92,7 +96,7 @@ export function checkHead({ method, url, status, type }: HttpAnswer): ((body: st
     }
   };
   if (type === PROBLEM)
-    return ifRight(problemDocument.refine((problem) => problem.status === status, "another status"));
+    return checkBy(problemDocument.refine((problem) => problem.status === status, "another status"));
   if (status >= 400) {
     if (proxies.has(host) && UNREACHED.includes(status)) return undefined;
     violations.note(`${about} with ${type}, which is no problem document`);
@@ -106,5 +110,5 @@ export function checkHead({ method, url, status, type }: HttpAnswer): ((body: st
   }
   if (!isJson || status !== expected.status)
     violations.note(`${about} with ${type}, in place of ${expected.status} with JSON`);
-  return ifRight(expected.schema);
+  return checkBy(expected.schema);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { isNotOurs } from "./contract.ts";
+import { declareForeign } from "./contract.ts";
 import { EventStream, EventStreamParser, type ReceivedEvent } from "./event-stream.ts";
 
 /** The parser after it was pushed `text`, whole or byte by byte, and the events that it made of it. */
@@ -89,7 +89,7 @@ describe("EventStream", () => {
       hostname: "127.0.0.1",
       fetch: () => new Response("data: a\n\ndata: b\n\ndata"),
     });
-    using _ = isNotOurs(server.url.href);
+    using _ = declareForeign(server.url.href);
     await using stream = await EventStream.open(server.url.href);
     expect(await stream.take(2)).toEqual([message("a"), message("b")]);
     expect(await stream.nextOrEnd()).toBeUndefined();
@@ -99,7 +99,7 @@ describe("EventStream", () => {
 
   test("refuses an answer that is no stream, with what it says", async () => {
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("why", { status: 404 }) });
-    using _ = isNotOurs(server.url.href);
+    using _ = declareForeign(server.url.href);
     await expect(EventStream.open(server.url.href)).rejects.toThrow("404: why");
     await server.stop(true);
   });
@@ -116,7 +116,7 @@ describe("EventStream", () => {
         );
       },
     });
-    using _ = isNotOurs(server.url.href);
+    using _ = declareForeign(server.url.href);
     {
       await using stream = await EventStream.open(server.url.href);
       expect(await stream.next()).toEqual(message("a"));

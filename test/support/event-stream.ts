@@ -64,8 +64,8 @@ export class EventStreamParser {
 }
 
 /**
- * A client of an event stream that hands out what it receives in order, event by event, each of which must carry a frame as
- * its schema has it; `await using` hangs up.
+ * A client of an event stream. It hands out what it receives in order, event by event, and checks each frame of our server
+ * against its schema. `await using` hangs up.
  */
 export class EventStream implements AsyncDisposable {
   readonly response: Response;

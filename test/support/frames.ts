@@ -6,25 +6,25 @@ import type { ReceivedEvent } from "./event-stream.ts";
 
 type KeyOf<U> = U extends unknown ? keyof U : never;
 type ValueOf<U, K> = U extends unknown ? (K extends keyof U ? U[K] : never) : never;
-/** Any of `U`: what they all have, and every other field of `More` as one that may be missing. */
+/** One of `U`, with every other field of `More` as an optional one. */
 type Loose<U, More = U> = Pick<U, keyof U> & {
   readonly [K in Exclude<KeyOf<More>, keyof U>]?: ValueOf<U, K> | undefined;
 };
 
 type Kind<T> = Extract<ServerFrame, { type: T }>;
-/** A frame of one type, with every field that any frame has, so that a test may ask for it without asking first. */
+/** A frame of one type. It has every field that any frame has, so that a test need not narrow it first. */
 type Typed<T extends ServerFrame["type"]> = Loose<Kind<T>, ServerFrame>;
 
 export type AckFrame = Typed<"ack">;
 export type EventFrame = Typed<"event">;
 export type ErrorFrame = Omit<Typed<"error">, "error"> & { error: Loose<Kind<"error">["error"]> };
-/** What a client is sent, as tests read it. */
+/** A frame of the server, as tests read it. */
 export type Frame = AckFrame | EventFrame | ErrorFrame | Typed<"info"> | Typed<"pong">;
 
-// Some tests read many thousand frames.
+// Compiled, because some tests read many thousand frames.
 const frameSchema = z.compile(serverFrame, { strict: true });
 
-/** Reads a frame, which must be as its schema has it. */
+/** Parses a frame by its schema. */
 export function parseFrame(text: string): Frame {
   return checked("frame", frameSchema, text);
 }
@@ -37,7 +37,7 @@ export function gapOf(frame: ErrorFrame): Gap {
   throw new Error(`An error that tells of no gap: ${JSON.stringify(frame)}`);
 }
 
-/** Reads the frame of an event, which must be named after it. */
+/** Parses the frame of an event, whose name must fit the frame. */
 export function parseStreamFrame({ type, data }: ReceivedEvent): Frame {
   const frame = parseFrame(data);
   if (type !== nameOf(frame)) throw new Error(`An event named '${type}' carries ${data}`);
@@ -58,7 +58,7 @@ function nameOf(frame: Frame): string {
   }
 }
 
-/** Reads a problem document. */
+/** Parses a problem document. */
 export function parseProblem(text: string): z.infer<typeof problemDocument> {
   return checked("problem document", problemDocument, text);
 }

@@ -5,11 +5,11 @@ import type { Subscriber } from "./subscriber.ts";
 /** Longer than any test. */
 const NEVER_MS = 3_600_000;
 
-/** A server whose heart beats when it is told to, so that no test depends on how fast it runs. */
-export function startServerWithoutPulse(
+/** A server that sends heartbeats when a test tells it to, so that no test depends on how fast it runs. */
+export function startServerWithManualHeartbeat(
   env: Record<string, string> = {},
   engineOver?: EngineOver,
-): TestServer & { beat(...living: Subscriber[]): Promise<void> } {
+): TestServer & { heartbeat(...living: Subscriber[]): Promise<void> } {
   let tick: unknown;
   /** What `work` sets a timer of that length for is the next heartbeat. */
   const noteTick = <T>(work: () => T): T => {
@@ -23,7 +23,7 @@ export function startServerWithoutPulse(
   return {
     ...server,
     /** One heartbeat. Resolves when each of the `living` has received it, and has had its answer read. */
-    beat: async (...living) => {
+    heartbeat: async (...living) => {
       const received = living.map((subscriber) => subscriber.heartbeats(1));
       const due: unknown = tick;
       if (typeof due !== "function") throw new Error("The server has set no heartbeat");

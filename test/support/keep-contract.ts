@@ -1,6 +1,6 @@
 /**
- * Preloaded by bunfig.toml: everything that `fetch` and `WebSocket` receive of a server of ours is held against the schemas of
- * `src/protocol/schema.ts`, and what is not as they have it fails the test.
+ * Preloaded by bunfig.toml. Checks everything that `fetch` and `WebSocket` receive from our server against the schemas of
+ * `src/protocol/schema.ts`. A test during which something else came fails.
  */
 import { afterAll, afterEach } from "bun:test";
 import { checkHead, isOurs, violations } from "./contract.ts";
@@ -8,7 +8,7 @@ import { parseFrame } from "./frames.ts";
 
 const { fetch: plainFetch, WebSocket: PlainWebSocket } = globalThis;
 
-/** Bodies up to this size are read at once; larger ones when the test reads them, which some do slowly on purpose. */
+/** A larger body is checked when the test reads it, because some tests read slowly on purpose. */
 const SMALL_BYTES = 16_384;
 
 async function checkedFetch(...[input, init]: Parameters<typeof plainFetch>): Promise<Response> {
@@ -22,7 +22,7 @@ async function checkedFetch(...[input, init]: Parameters<typeof plainFetch>): Pr
   if (checkBody === undefined) return response;
   const length = Number(headers.get("content-length") ?? Number.NaN);
   if (length <= SMALL_BYTES) {
-    // Whoever asked is told of a connection that breaks off.
+    // If the connection breaks off, the test is told by its own copy.
     const body = await response
       .clone()
       .text()
@@ -61,5 +61,5 @@ function failIfViolated(): void {
 }
 
 afterEach(failIfViolated);
-// What comes before the first test, or after the last.
+// For what came outside any test.
 afterAll(failIfViolated);

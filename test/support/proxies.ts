@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isProxy } from "./contract.ts";
+import { declareProxy } from "./contract.ts";
 
 const OPS = join(import.meta.dir, "../../src/ops");
 const ATTEMPTS = 5;
@@ -105,7 +105,7 @@ async function start(server: Address, prepare: (place: Place) => Command | Promi
     const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe", ...(env && { env }) });
     const complaint = new Response(child.stderr).text();
     const address = `127.0.0.1:${port}`;
-    const known = isProxy(`http://${address}`);
+    const known = declareProxy(`http://${address}`);
     const stop = async () => {
       child.kill("SIGTERM");
       await child.exited;

@@ -22,8 +22,8 @@ export function streamRequest({ topic, query = {}, lastEventId, method = "GET", 
 export type StreamListener = { event(frame: Frame, event: ReceivedEvent): void; comment(): void };
 
 /**
- * Reads the answer to a {@link streamRequest}: an event stream, each frame of which is held against its schema, or the text
- * of what was answered instead.
+ * Reads the answer to a {@link streamRequest}: an event stream, or the text of what was answered instead. Each frame of
+ * the stream is checked against its schema.
  */
 export class StreamResponse {
   readonly response: ResponseReader;

@@ -135,9 +135,9 @@ export class Subscriber implements Disposable {
 
   /** Waits for so many heartbeats from now on. */
   async heartbeats(count: number): Promise<void> {
-    const beats = () => this.received.filter(({ kind }) => kind === "heartbeat").length;
-    const enough = beats() + count;
-    while (beats() < enough && !this.over) await this.#arrived.promise;
+    const received = () => this.received.filter(({ kind }) => kind === "heartbeat").length;
+    const enough = received() + count;
+    while (received() < enough && !this.over) await this.#arrived.promise;
   }
 
   /** Takes nothing more off the socket. */

@@ -1,13 +1,13 @@
-/** What `contract.test.ts` runs by itself: tests without an assertion, of which those that receive what is against the contract must fail. */
+/** Tests that `contract.test.ts` runs. They assert nothing: those that receive a violation of the schemas must fail. */
 import { expect, test } from "bun:test";
-import { isNotOurs } from "./contract.ts";
+import { declareForeign } from "./contract.ts";
 import { EventStream } from "./event-stream.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { Subscriber } from "./subscriber.ts";
 
 const WRONG_FRAME = '{"type":"pong","ts":"today"}';
 
-/** Answers like a server of ours, and wrongly. */
+/** Answers like our server, but wrongly. */
 const impostor = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
@@ -34,7 +34,7 @@ const url = `http://127.0.0.1:${port}`;
 test("no violation", () => {});
 
 test("not ours", async () => {
-  using _ = isNotOurs(url);
+  using _ = declareForeign(url);
   await fetch(`${url}/health`);
 });
 

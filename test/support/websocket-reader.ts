@@ -3,7 +3,7 @@ import { encodeClientFrame, FrameDecoder, OPCODES, type RawFrame } from "./webso
 
 const HEAD_END = "\r\n\r\n";
 
-/** Reads what a server sends on a WebSocket, its answer to the upgrade first, and hands out texts that are not looked at. */
+/** Reads what a server sends on a WebSocket, the answer to the upgrade first. The texts are not checked: this is for a load. */
 export class WebSocketTextReader {
   /** What the server closed the WebSocket with. */
   close: { code: number; reason: string } | undefined;
@@ -44,7 +44,7 @@ export class WebSocketTextReader {
   }
 }
 
-/** The same for frames, each of which is held against its schema. */
+/** The same for frames. Each is checked against its schema. */
 export class WebSocketReader extends WebSocketTextReader {
   constructor(onFrame: (frame: Frame, text: string) => void, send: (bytes: Buffer) => void) {
     super((text) => onFrame(parseFrame(text), text), send);

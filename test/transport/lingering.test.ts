@@ -6,7 +6,7 @@ import { Client } from "../support/client.ts";
 import { metrics, until } from "../support/stats.ts";
 import { topicDetail } from "../support/answers.ts";
 import { goodbye } from "../support/goodbye.ts";
-import { startServerWithoutPulse } from "../support/heartbeat.ts";
+import { startServerWithManualHeartbeat } from "../support/heartbeat.ts";
 import { overwhelm, publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
@@ -87,11 +87,11 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     });
 
     test(`over ${transport}: it has given no sign of life`, async () => {
-      await using server = startServerWithoutPulse({ CLOSE_GRACE_MS: "60000" });
+      await using server = startServerWithManualHeartbeat({ CLOSE_GRACE_MS: "60000" });
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       const last = await saturate(server);
-      while ((await health(server)).subscribers > 0) await server.beat();
+      while ((await health(server)).subscribers > 0) await server.heartbeat();
       await stall();
       reader.resume();
       expect(await reader.ended).toEqual(goodbye(transport, CLOSE.noSignOfLife));

@@ -234,7 +234,7 @@ for (const [sign, give] of [
     await using server = startTestServer({ HEARTBEAT_INTERVAL_MS: "100" });
     await using clock = await Client.connect(server);
     const raw = await RawClient.connect(server);
-    for (let beats = 0; beats < 6; beats++) {
+    for (let heartbeats = 0; heartbeats < 6; heartbeats++) {
       give(raw);
       await clock.next();
     }
@@ -251,12 +251,12 @@ test("a subscriber goes on receiving after a heartbeat", async () => {
   subscriber.send({ type: "subscribe", topic: "t", client_id: "me" });
   // A heartbeat may come first, where the machine is slow.
   while ((await subscriber.next()).type !== "ack");
-  for (let beats = 0; beats < 3; beats++) {
+  for (let heartbeats = 0; heartbeats < 3; heartbeats++) {
     expect(await subscriber.next()).toMatchObject({ type: "info", msg: "ping" });
-    publisher.send({ type: "publish", topic: "t", message: { id: ID, payload: beats } });
+    publisher.send({ type: "publish", topic: "t", message: { id: ID, payload: heartbeats } });
     let frame = await subscriber.next();
     while (frame.type === "info") frame = await subscriber.next();
-    expect(frame).toMatchObject({ type: "event", message: { payload: beats } });
+    expect(frame).toMatchObject({ type: "event", message: { payload: heartbeats } });
   }
 });
 

@@ -69,17 +69,17 @@ export function countsContract(transport: Transport, engine: EngineOver): void {
     using replaced = await stall("replaced");
     using deleted = await stall("deleted");
     const { seq } = await publish(server, "t", Array(200).fill("overwrites what their replay is read from"));
-    // What they wait for is held beside the log.
-    const held = async () => {
+    // What they wait for is pinned, beside the log.
+    const pinned = async () => {
       return (
         ((await metrics(server)).get("pubsub_history_bytes") ?? 0) - (await topicDetail(server, "t")).history.bytes
       );
     };
-    const all = await held();
+    const all = await pinned();
     expect(all).toBeGreaterThan(5_000_000);
 
     cut.cut();
-    await until(async () => (await held()) < all);
+    await until(async () => (await pinned()) < all);
     read.resume();
     expect(seqsOf(await read.takeUntil(seq))).toEqual([...range(1, 100), ...range(seq - 49, seq)]);
     read.cut();
@@ -87,7 +87,7 @@ export function countsContract(transport: Transport, engine: EngineOver): void {
     taker.cut();
     replaced.cut();
     await until(async () => (await health(server)).subscribers === 1);
-    expect(await held()).toBeGreaterThan(0);
+    expect(await pinned()).toBeGreaterThan(0);
     await deleteTopic(server, "t");
     deleted.resume();
     expect(await deleted.ended).toEqual(goodbye(transport, CLOSE.topicDeleted));

@@ -3,7 +3,7 @@ import { TRANSPORTS, type Transport } from "../../../src/protocol/frames.ts";
 import { account, range, seqsOf } from "../../support/account.ts";
 import { Client, ID } from "../../support/client.ts";
 import { topicDetail } from "../../support/answers.ts";
-import { startServerWithoutPulse } from "../../support/heartbeat.ts";
+import { startServerWithManualHeartbeat } from "../../support/heartbeat.ts";
 import { publish } from "../../support/publish.ts";
 import type { Received } from "../../support/received.ts";
 import { createTopic, startTestServer, type EngineOver } from "../../support/server.ts";
@@ -119,7 +119,7 @@ export function deliveryContract(transport: Transport, engine: EngineOver): void
 
   for (const by of TRANSPORTS) {
     test(`its client id is taken over by ${by}: it is told, stays open, and gets no more events`, async () => {
-      await using server = startServerWithoutPulse({}, engine);
+      await using server = startServerWithManualHeartbeat({}, engine);
       await createTopic(server, "t");
       using old = await Subscriber.open(server, transport, { topic: "t", clientId: "me" });
       await publish(server, "t", [1]);
@@ -128,7 +128,7 @@ export function deliveryContract(transport: Transport, engine: EngineOver): void
       expect(await old.next()).toMatchObject({ kind: "info", msg: "subscription_replaced", topic: "t" });
       await publish(server, "t", [2]);
       expect(seqsOf(await back.takeUntil(2))).toEqual([1, 2]);
-      await server.beat(old, back);
+      await server.heartbeat(old, back);
       expect(old.over).toBe(false);
       expect(seqsOf(old.received)).toEqual([1]);
       expect((await topicDetail(server, "t")).subscribers).toMatchObject([{ client_id: "me", transport: by }]);
