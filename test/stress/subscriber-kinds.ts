@@ -10,7 +10,7 @@ export type Terms = { port: number; queue: number };
 
 type Pending = { seat: Seat; subscribes: boolean; answered: (frame: AckFrame) => void };
 
-/** Several subscriptions on one connection, which come and go. */
+/** A number of subscriptions on one connection, which come and go. */
 export class WebSocketSubscriber extends ReturningSubscriber {
   readonly #terms: Terms;
   readonly #pending = new Map<Frame["request_id"], Pending>();
