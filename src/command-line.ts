@@ -66,6 +66,8 @@ export function helpText(): string {
     "A real-time pub/sub server that says exactly which messages a slow consumer lost.",
     "",
     "Usage: pubsub [serve] [flags]       run the server",
+    "       pubsub key NAME [flags]      make an API key; 'pubsub key --help'",
+    "       pubsub token [flags]         make a token to try out; 'pubsub token --help'",
     "       pubsub healthcheck [flags]   exit 0 if the server on --port is ready, 1 if not",
     "       pubsub --help | --version",
     "",

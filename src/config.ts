@@ -1,56 +1,5 @@
-import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { isName, MAX_NAME_BYTES } from "./protocol/names.ts";
-
-function integer(fallback: number, min: number, max: number, help: string, described = String(fallback)) {
-  const problem = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, problem)
-    .transform(Number)
-    .pipe(z.number().min(min, problem).max(max, problem))
-    .prefault(String(fallback))
-    .meta({ help, default: described, range: `${min} to ${max}` });
-}
-
-function boolean(fallback: boolean, help: string) {
-  return z
-    .stringbool({ error: "must be true or false" })
-    .prefault(String(fallback))
-    .meta({ help, default: String(fallback), bare: true });
-}
-
-function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], help: string) {
-  return z
-    .enum(values, `must be one of ${values.join(", ")}`)
-    .prefault(fallback)
-    .meta({ help: `${help}: ${values.join(", ")}`, default: fallback });
-}
-
-/** `scheme://host[:port]` of a page, or of an app that has its own scheme, such as `capacitor://localhost`. */
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/i;
-
-function partsOf(text: string): string[] {
-  return text.split(",").map((part) => part.trim());
-}
-
-const topicNames = z.array(
-  z.string().refine(isName, {
-    error: ({ input }) =>
-      `must be names of topics, 1 to ${MAX_NAME_BYTES} UTF-8 bytes without control characters: '${input}' is none`,
-  }),
-);
-
-/** The lines of a file that are not empty; a problem if it cannot be read. */
-function linesOf(path: string, context: z.RefinementCtx): string[] {
-  try {
-    const lines = readFileSync(path, "utf8").split(/\r?\n/);
-    return lines.filter((line) => line !== "");
-  } catch (cause) {
-    context.addIssue(`must be a file that can be read: ${cause instanceof Error ? cause.message : String(cause)}`);
-    return z.NEVER;
-  }
-}
+import { addresses, boolean, choice, integer, origins, text, topicFile, topicList } from "./setting-kinds.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -65,8 +14,6 @@ const answerBytes = Math.min(64 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memory
 
 /**
  * Every setting, once: its name, default, bounds and help. Flags, environment, `--help` and the README's table follow.
- *
- * A value comes as text. The text of a problem continues after the name of its setting.
  */
 const SETTINGS = {
   host: z.string().min(1, "must be an address").prefault("0.0.0.0").meta({
@@ -96,18 +43,8 @@ const SETTINGS = {
     "how long a client whose connection is to be closed may take to read what it was sent",
   ),
   autoCreateTopics: boolean(false, "create a topic by its first use"),
-  topics: z
-    .string()
-    .transform(partsOf)
-    .pipe(topicNames)
-    .optional()
-    .meta({ help: "topics to create at the start, separated by commas", default: "none" }),
-  topicsFile: z
-    .string()
-    .transform(linesOf)
-    .pipe(topicNames)
-    .optional()
-    .meta({ help: "file with topics to create at the start, one on each line", default: "none" }),
+  topics: topicList("topics to create at the start, separated by commas"),
+  topicsFile: topicFile("file with topics to create at the start, one on each line"),
   maxMessageBytes: integer(1_048_576, 1, 268_435_456, "size of one frame or request body"),
   maxTopics: integer(10_000, 1, 10_000_000, "topics"),
   maxConnections: integer(
@@ -116,7 +53,22 @@ const SETTINGS = {
     10_000_000,
     "connections of subscribers, WebSockets and event streams together; no more than the limit of open files allows",
   ),
+  maxConnectionsPerAddress: integer(100_000, 1, 10_000_000, "the same from one address"),
+  trustedProxies: addresses("proxies whose X-Forwarded-For is believed, addresses or subnets separated by commas"),
   maxSubscriptionsPerConnection: integer(128, 1, 1_000_000, "subscriptions of one connection"),
+  maxBatchMessages: integer(100_000, 1, 10_000_000, "messages of one publish"),
+  maxMessagesPerSecond: integer(
+    0,
+    0,
+    1_000_000_000,
+    "messages that one connection may publish a second, over HTTP one address; 0 is no limit",
+  ),
+  maxBytesPerSecond: integer(
+    0,
+    0,
+    1_000_000_000_000,
+    "characters of payload that one connection may publish a second, over HTTP one address; 0 is no limit",
+  ),
   sendBufferBytes: integer(
     262_144,
     16_384,
@@ -143,17 +95,18 @@ const SETTINGS = {
     "memory for all answers that wait to be read, pages of history and acks",
     `a sixteenth of the memory there is, ${64 * MEBIBYTE} at the most`,
   ),
-  allowedOrigins: z
-    .string()
-    .transform(partsOf)
-    .refine((origins) => origins.every((origin) => origin === "*" || ORIGIN.test(origin)), {
-      error: "must be * or a list of origins such as https://example.com,capacitor://localhost, without a path",
-    })
-    .optional()
-    .meta({
-      help: "web pages that may connect beside the server's own, by origin, separated by commas; * for all",
-      default: "none",
-    }),
+  allowedOrigins: origins(
+    "web pages that may connect beside the server's own, by origin, separated by commas; * for all",
+  ),
+  apiKeysFile: text("file with the hashes of API keys, JSON; with it or a JWT setting everybody needs a credential"),
+  jwtSecretFile: text("file with the secret of tokens that are signed with HS256, 32 bytes or more"),
+  jwtPublicKeyFile: text("file with the public key of tokens, PEM: RS256, ES256 or EdDSA"),
+  jwtJwksUrl: text("address of a JSON Web Key Set with the public keys of tokens"),
+  jwtIssuer: text("what the claim iss of a token must be"),
+  jwtAudience: text("what the claim aud of a token must have"),
+  authTimeoutMs: integer(5000, 1, 3_600_000, "how long a WebSocket has to show its credential"),
+  tlsCertFile: text("file with the certificate, PEM; with it and TLS_KEY_FILE the port speaks https and wss"),
+  tlsKeyFile: text("file with the private key of the certificate, PEM"),
   logLevel: choice(["debug", "info", "warn", "error"], "info", "the least that is logged"),
   logFormat: z
     .enum(["text", "json"], "must be one of text, json")
@@ -161,14 +114,17 @@ const SETTINGS = {
     .meta({ help: "log lines as: text, json", default: "text on a terminal, json elsewhere" }),
 };
 
-const schema = z.object(SETTINGS).superRefine(({ topics = [], topicsFile = [], maxTopics }, context) => {
+const schema = z.object(SETTINGS).superRefine((config, context) => {
+  const { topics = [], topicsFile = [], maxTopics, tlsCertFile, tlsKeyFile } = config;
   const { size } = new Set([...topics, ...topicsFile]);
-  if (size <= maxTopics) return;
-  context.addIssue({
-    code: "custom",
-    path: ["maxTopics"],
-    message: `must be ${size} or more for the topics that TOPICS and TOPICS_FILE name`,
-  });
+  const refuse = (key: keyof typeof SETTINGS, message: string) => {
+    context.addIssue({ code: "custom", path: [key], message });
+  };
+  if (size > maxTopics) {
+    refuse("maxTopics", `must be ${size} or more for the topics that TOPICS and TOPICS_FILE name`);
+  }
+  if (tlsCertFile !== undefined && tlsKeyFile === undefined) refuse("tlsKeyFile", "must be set with TLS_CERT_FILE");
+  if (tlsKeyFile !== undefined && tlsCertFile === undefined) refuse("tlsCertFile", "must be set with TLS_KEY_FILE");
 });
 
 /** Every setting, read and checked. Times are in milliseconds, sizes in bytes. */

@@ -1,15 +1,22 @@
 import { isIP } from "node:net";
 import { lookup } from "node:dns/promises";
 import { version } from "../package.json";
+import { openCredentials } from "./auth/open.ts";
+import { KEY_HELP, keyCommand } from "./cli/key.ts";
+import { TOKEN_HELP, tokenCommand } from "./cli/token.ts";
 import { helpText, readCommandLine } from "./command-line.ts";
 import { readConfig, UsageError, type Config } from "./config.ts";
 import { checkHealth } from "./healthcheck.ts";
 import { Logger } from "./ops/logger.ts";
-import { startServer, type RunningServer } from "./server.ts";
+import { startServer, type RunningServer, type ServerParts } from "./server.ts";
+import { readTls } from "./tls.ts";
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 async function main(): Promise<number | undefined> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === "key") return print(rest.includes("--help") ? KEY_HELP : keyCommand(rest));
+  if (first === "token") return print(rest.includes("--help") ? TOKEN_HELP : await tokenCommand(rest, process.env));
   const { command, help, version: versionAsked, flags } = readCommandLine(process.argv.slice(2));
   if (help) return print(helpText());
   if (versionAsked) return print(version);
@@ -28,9 +35,10 @@ async function serve(config: Config): Promise<number | undefined> {
   process.stdout.on("error", () => {});
   let server: RunningServer | undefined;
   // This comes before the log says that the server listens: a script that waits for that may send a signal at once.
-  obeySignals(log, async () => server?.stop());
+  obeySignals(log, () => server);
+  const parts = await readParts(config);
   try {
-    server = startServer(config, log);
+    server = startServer(config, log, parts);
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     console.error(`Cannot listen on HOST ${config.host}, PORT ${config.port}: ${reasonOf(cause)}`);
@@ -39,16 +47,25 @@ async function serve(config: Config): Promise<number | undefined> {
   return undefined;
 }
 
-/** @param stop shuts the server down */
-function obeySignals(log: Logger, stop: () => Promise<void>): void {
-  process.on("SIGHUP", () => log.info("SIGHUP: there is nothing to read again, the server goes on"));
+/** @throws {UsageError} where a key or a certificate cannot be used */
+async function readParts(config: Config): Promise<ServerParts> {
+  try {
+    return { credentials: await openCredentials(config), tls: readTls(config) };
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+/** @param running the server, as soon as it runs */
+function obeySignals(log: Logger, running: () => RunningServer | undefined): void {
+  process.on("SIGHUP", () => void running()?.reload());
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       if (stopping) process.exit(EXIT.failed);
       stopping = true;
       log.info("shutting down", { signal });
-      stop().then(
+      Promise.resolve(running()?.stop()).then(
         () => process.exit(EXIT.ok),
         (cause) => {
           log.error("cannot shut down cleanly", { cause });

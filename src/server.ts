@@ -1,8 +1,11 @@
 import { version } from "../package.json";
+import { Authenticator, type Credentials } from "./auth/authenticator.ts";
+import { openCredentials } from "./auth/open.ts";
 import { Broker } from "./broker/broker.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
 import { MemoryEngine } from "./engine/memory.ts";
+import { addressBy } from "./http/client.ts";
 import { LargeAnswers } from "./http/large-answers.ts";
 import { originPolicy } from "./http/origin.ts";
 import { notFound, routes } from "./http/routes.ts";
@@ -10,17 +13,23 @@ import { openLibc } from "./kernel/libc.ts";
 import { OpenFiles } from "./kernel/open-files.ts";
 import { Progress } from "./kernel/progress.ts";
 import { Sockets } from "./kernel/sockets.ts";
+import { dangersOf } from "./exposure.ts";
+import { Listener } from "./listener.ts";
 import { AnswerBudget } from "./ops/answer-budget.ts";
 import { BrokerLog } from "./ops/broker-log.ts";
+import { ClientAddress } from "./ops/client-address.ts";
 import { Clock } from "./ops/clock.ts";
 import type { Logger } from "./ops/logger.ts";
 import { Metrics } from "./ops/metrics.ts";
+import { PublishLimits } from "./ops/publish-limits.ts";
 import { nextTurn } from "./ops/next-turn.ts";
 import { Throttle } from "./ops/throttle.ts";
 import { CLOSE } from "./protocol/codes.ts";
+import { readTls, type TlsPair } from "./tls.ts";
 import { Closing } from "./transport/closing.ts";
 import { factsOf, type ConnectedPeer } from "./transport/connected-peer.ts";
 import { FlushScheduler } from "./transport/flush-scheduler.ts";
+import { GrantWatch } from "./transport/grant-watch.ts";
 import { Heartbeat } from "./transport/heartbeat.ts";
 import { PeerRegistry } from "./transport/peer-registry.ts";
 import { Shutdown } from "./transport/shutdown.ts";
@@ -31,8 +40,20 @@ export type RunningServer = {
   /** Where the server listens, such as `http://127.0.0.1:8000`. */
   readonly url: string;
   readonly port: number;
+  /** Reads keys and certificate again. If they cannot be used, nothing changes, and the log says why. */
+  reload(): Promise<void>;
   /** Shuts down. Resolves when every client was told and closed, within the grace. */
   stop(): Promise<void>;
+};
+
+/** What is made before a server is started. */
+export type ServerParts = {
+  /** The keys that the configuration names, as `openCredentials` has read them. */
+  credentials?: Credentials | undefined;
+  /** The certificate that the configuration names, as `readTls` has read it. */
+  tls?: TlsPair | undefined;
+  /** Makes the engine to use, over the one in this process. */
+  engineOver?: ((memory: Engine) => Engine) | undefined;
 };
 
 /** The least bound on what all connections that are being closed may leave unsent together, in bytes. */
@@ -41,10 +62,11 @@ const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
 /**
  * Builds the server's parts, connects them and listens.
  *
- * @param engineOver makes the engine to use, over the one in this process
  * @throws if it cannot listen on the address; the error has the system's `code`
  */
-export function startServer(config: Config, log: Logger, engineOver = (memory: Engine) => memory): RunningServer {
+export function startServer(config: Config, log: Logger, parts: ServerParts = {}): RunningServer {
+  const { credentials = { keys: undefined, tokens: undefined }, engineOver = (memory: Engine) => memory } = parts;
+  let { tls } = parts;
   let stopping = false;
   const startedAt = performance.now();
   const clock = new Clock();
@@ -73,36 +95,45 @@ export function startServer(config: Config, log: Logger, engineOver = (memory: E
     closingBytes: Math.max(MIN_CLOSING_BYTES, config.historyMemoryBytes / 2),
     progress,
   });
-  const registry = new PeerRegistry({ broker, closing, metrics, log, maxConnections });
-  const { maxMessageBytes, sendBufferBytes } = config;
-  const shared = { broker, engine, registry, clock, log, throttle, metrics, maxMessageBytes };
+  const registry = new PeerRegistry({ ...config, broker, closing, metrics, log, maxConnections });
+  const auth = new Authenticator(credentials);
+  const grants = new GrantWatch({ auth, broker, peers: registry, throttle, now: Date.now });
+  const { maxMessageBytes, sendBufferBytes, authTimeoutMs } = config;
+  const publishLimits = new PublishLimits(config);
+  const shared = { publishLimits, auth, broker, engine, registry, clock, log, throttle, metrics, maxMessageBytes };
   const sockets = new WebSocketTransport({
     ...shared,
     nextTurn: inNextTurn,
     budget,
     sendBufferBytes,
+    authTimeoutMs,
     heartbeats: heartbeat.enabled,
   });
   const http = {
     ...shared,
     events: new SseTransport(shared),
     answers: new LargeAnswers(budget),
-    mayConnect: originPolicy(config.allowedOrigins),
+    mayConnect: originPolicy(config.allowedOrigins, auth.required),
+    addressOf: addressBy(new ClientAddress(config.trustedProxies)),
     stopping: () => stopping,
     startedAt,
   };
-  const server = Bun.serve({
-    hostname: config.host,
-    port: config.port,
-    development: false,
-    // Without this, `development: false` shares a port in use (SO_REUSEPORT) instead of reporting it.
-    reusePort: false,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    routes: routes(http),
-    fetch: notFound(http),
-    websocket: sockets.handler(),
-  });
-  heartbeat.start(server, {
+  const listener = new Listener(config.port, (at) =>
+    Bun.serve({
+      hostname: config.host,
+      port: at,
+      development: false,
+      // Without this, `development: false` shares a port in use (SO_REUSEPORT) instead of reporting it.
+      reusePort: false,
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      routes: routes(http),
+      fetch: notFound(http),
+      websocket: sockets.handler(),
+      ...(tls && { tls }),
+    }),
+  );
+  grants.start();
+  heartbeat.start(listener, {
     peers: registry,
     progress,
     giveUp: (peer) => {
@@ -111,10 +142,12 @@ export function startServer(config: Config, log: Logger, engineOver = (memory: E
       peer.close(CLOSE.noSignOfLife);
     },
   });
-  const port = server.port ?? config.port;
+  const { port } = listener;
   const shownHost = config.host.includes(":") ? `[${config.host}]` : config.host;
-  const url = `http://${shownHost}:${port}`;
+  const url = `${tls ? "https" : "http"}://${shownHost}:${port}`;
   log.info(`listening on ${url}`, { version, host: config.host, port, pid: process.pid });
+  const facts = { host: config.host, asksForCredential: auth.required, encrypted: tls !== undefined };
+  for (const danger of dangersOf(facts)) log.warn(danger, { host: config.host });
   if (maxConnections < config.maxConnections) {
     const facts = { connections: maxConnections, files: kernel?.files.limit };
     log.info("MAX_CONNECTIONS is lowered to what the limit of open files allows", facts);
@@ -125,11 +158,12 @@ export function startServer(config: Config, log: Logger, engineOver = (memory: E
   function guardListener(listening: number): void {
     if (kernel === undefined) return;
     try {
-      const listener = kernel.sockets.listener(listening);
-      kernel.sockets.bound(listener, { send: config.sendBufferBytes, receive: config.receiveBufferBytes });
+      kernel.files.stop();
+      const socket = kernel.sockets.listener(listening);
+      kernel.sockets.bound(socket, { send: config.sendBufferBytes, receive: config.receiveBufferBytes });
       const { files } = kernel;
       kernel.files.guard(
-        listener,
+        socket,
         (newcomers) => {
           const facts = { newcomers, files: files.limit };
           throttle.warn("connections refused: the limit of open files is reached", facts);
@@ -144,18 +178,33 @@ export function startServer(config: Config, log: Logger, engineOver = (memory: E
   return {
     url,
     port,
+    reload: async () => {
+      try {
+        const renewed = { credentials: await openCredentials(config), tls: readTls(config) };
+        auth.replace(renewed.credentials);
+        grants.recheck();
+        if (renewed.tls !== undefined) {
+          tls = renewed.tls;
+          listener.renew();
+          guardListener(port);
+        }
+        log.info("keys and certificate were read again");
+      } catch (cause) {
+        log.error("keys and certificate stay as they were", { cause });
+      }
+    },
     stop: async () => {
       stopping = true;
       engine.close();
       heartbeat.stop();
+      grants.stop();
       const connections = registry.size;
       const before = closing.ended;
       const deadline = performance.now() + config.shutdownGraceMs;
       broker.flush();
       await new Shutdown(broker, registry, closing).run(config.shutdownGraceMs);
       const left = Math.max(0, deadline - performance.now());
-      await Promise.race([server.stop(), Bun.sleep(left)]);
-      await server.stop(true);
+      await listener.stop(left);
       kernel?.files.stop();
       throttle.stop();
       const told = closing.ended.told - before.told;

@@ -1,14 +1,15 @@
-import { CLOSE, limitExceeded, topicNotFound } from "../protocol/codes.ts";
+import { CLOSE, topicNotFound } from "../protocol/codes.ts";
 import { encodeEvent, type History, type TopicText } from "../protocol/encode.ts";
 import type { Subscribed } from "../protocol/frames.ts";
 import type { HistoryRange, Placed } from "../protocol/messages.ts";
+import { admit, queueOf } from "./admission.ts";
 import type { Queue } from "./cursor.ts";
 import { Deletions } from "./deletions.ts";
 import { endingOf, type EndReason } from "./endings.ts";
 import { Fanout, lagAll, type Readers } from "./fanout.ts";
 import { HistoryBudget } from "./history-budget.ts";
 import type { BrokerMetrics, BrokerObserver, Peer } from "./ports.ts";
-import { queueOf, recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
+import { recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
 import { Session } from "./session.ts";
 import { historyOf, topicDetail, type SubscriberPage, type TopicDetail } from "./stats.ts";
 import { Subscription, type Shared } from "./subscription.ts";
@@ -134,7 +135,7 @@ export class Broker {
     const queue = queueOf(topic, options);
     const current = subscriptions.get(clientId);
     const own = current?.session === session ? current : undefined;
-    if (own === undefined) this.#checkRoom(session, name);
+    if (own === undefined) admit(session, topic, current, this.#limits.maxSubscriptionsPerConnection);
     this.#deletions.endThoseOf(session);
     const subscription = own ?? this.#begin(readers, clientId, session, queue);
     if (options.queue !== undefined || options.overflow !== undefined) subscription.queue = queue;
@@ -159,6 +160,13 @@ export class Broker {
   /** Ends every subscription of the session. */
   end(session: Session, reason: EndReason): void {
     for (const subscription of [...session.subscriptions]) this.#end(subscription, reason);
+  }
+
+  /** Ends what the session may no longer be subscribed to. Returns the topics. */
+  revoke(session: Session, isAllowed: (topic: string) => boolean): string[] {
+    const revoked = session.subscriptions.filter(({ topicName }) => !isAllowed(topicName));
+    for (const subscription of revoked) this.#end(subscription, "revoked");
+    return [...new Set(revoked.map(({ topicName }) => topicName))];
   }
 
   /** Sends what was published or asked for since the last flush, as far as the peers take it. Then trims history. */
@@ -201,12 +209,6 @@ export class Broker {
     this.end(session, "connection closed");
     peer.close(CLOSE.slowConsumer);
   };
-
-  #checkRoom(session: Session, topic: string): void {
-    const { maxSubscriptionsPerConnection: most } = this.#limits;
-    const alive = session.subscriptions.filter((subscription) => !subscription.topic.deleted);
-    if (alive.length >= most) throw limitExceeded("MAX_SUBSCRIPTIONS_PER_CONNECTION", most, { topic });
-  }
 
   #begin({ topic, subscriptions }: Readers, clientId: string, session: Session, queue: Queue) {
     const current = subscriptions.get(clientId);

@@ -23,6 +23,7 @@ export const ENDINGS = {
     tells: true,
     notice: (topic) => ({ type: "info", msg: "topic_deleted", topic, reason: "shutdown" }),
   },
+  revoked: { sends: true, tells: true, notice: (topic) => ({ type: "info", msg: "subscription_revoked", topic }) },
   /** The server closes the connection for another reason. */
   "connection closed": { sends: true, tells: true },
   /** It asked to be disconnected instead of losing events. It is told of the gap now. */

@@ -1,6 +1,5 @@
 import { ProtocolError } from "../protocol/codes.ts";
 import type { Overflow, Subscribed } from "../protocol/frames.ts";
-import type { Queue } from "./cursor.ts";
 import type { Topic } from "./topic.ts";
 
 /** What a subscriber may ask for besides the events published from now on. */
@@ -34,11 +33,4 @@ export function recoveryOf(
   if (since.epoch !== topic.epoch) return { recovered: false };
   if (since.seq >= from) return { recovered: true };
   return { recovered: false, missed: { first_seq: since.seq + 1, last_seq: from } };
-}
-
-/** The queue that a subscriber asks for. Throws `LIMIT_EXCEEDED` if it is longer than the topic allows. */
-export function queueOf(topic: Topic, { queue = topic.queueLimit, overflow = "drop_oldest" }: SubscribeOptions): Queue {
-  if (queue <= topic.queueLimit) return { limit: queue, overflow };
-  const message = `'queue' is ${queue}, and MAX_SUBSCRIBER_QUEUE is ${topic.queueLimit}`;
-  throw new ProtocolError("LIMIT_EXCEEDED", message, { topic: topic.name });
 }

@@ -8,6 +8,8 @@ import type { Subscription } from "./subscription.ts";
  */
 export class Session implements Batch {
   readonly peer: Peer;
+  /** Whose it is, where that is known: nobody else takes over its subscriptions. */
+  owner: string | undefined;
   readonly subscriptions: Subscription<Session>[] = [];
   readonly #line: Subscription<Session>[] = [];
   readonly #tooSlow: (subscription: Subscription<Session>) => void;

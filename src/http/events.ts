@@ -1,3 +1,4 @@
+import type { Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Clock } from "../ops/clock.ts";
@@ -8,8 +9,9 @@ import { readEventsQuery } from "../protocol/http.ts";
 import type { EventsQuery } from "../protocol/schema.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
-import type { SseTransport, Timeouts } from "../transport/sse.ts";
+import type { SseTransport, StreamRequest, Timeouts } from "../transport/sse.ts";
 import { checked } from "./body.ts";
+import type { AddressOf } from "./client.ts";
 import { noteError } from "./route.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
@@ -21,6 +23,7 @@ type Deps = {
   metrics: Metrics;
   throttle: Throttle;
   stopping: () => boolean;
+  addressOf: AddressOf;
 };
 
 /** Errors after which a stream may be served later. */
@@ -28,19 +31,20 @@ const PASSING: readonly ErrorCode[] = ["TOPIC_NOT_FOUND", "LIMIT_EXCEEDED", "SHU
 
 /** `GET /topics/{name}/events` answers with a stream of server-sent events; `HEAD` only with its headers. */
 export function openEvents(deps: Deps) {
-  const { engine, events, stopping } = deps;
-  return async (request: RoutedRequest, server: Timeouts): Promise<Response> => {
+  const { engine, events, stopping, addressOf } = deps;
+  return async (request: RoutedRequest, server: Timeouts, grant: Grant | undefined): Promise<Response> => {
     const query = checked(readEventsQuery(queryOf(request)));
     const since = startOf(request, query);
+    const address = addressOf(request, server);
     try {
       if (stopping()) throw shuttingDown();
       if (request.method === "HEAD") {
-        events.checkRoom();
+        events.checkRoom(address);
         await engine.findTopic(topicOf(request));
         // The body is not sent and has no length, because the answer to GET has none either (RFC 9110 §8.6).
         return new Response(new ReadableStream(), { headers: STREAM_HEADERS });
       }
-      return await open(deps, request, server, query, since);
+      return await open(deps, topicOf(request), { request, server, grant, address }, query, since);
     } catch (cause) {
       const isPassing = cause instanceof ProtocolError && PASSING.includes(cause.code);
       if (isPassing && since !== undefined) return later(deps, cause);
@@ -51,22 +55,21 @@ export function openEvents(deps: Deps) {
 
 async function open(
   { broker, engine, events }: Deps,
-  request: RoutedRequest,
-  server: Timeouts,
+  topic: string,
+  stream: StreamRequest,
   { last_n, client_id = Bun.randomUUIDv7(), queue, overflow }: EventsQuery,
   since: EventsQuery["since"],
 ): Promise<Response> {
-  const topic = topicOf(request);
   // Read before the topic is opened: a `SEQ` without an epoch names no position in a topic that this request creates.
   const present = broker.epochOf(topic) ?? "";
-  const { signal } = request;
+  const { signal } = stream.request;
   await engine.openTopic(topic);
   // The client has hung up while the engine was asked: nobody reads this answer.
   if (signal.aborted) return new Response(null, { status: 204 });
   // A client that comes back asks for what it missed. The `last_n` that it first asked for no longer counts.
-  if (since === undefined) return events.open(request, server, topic, client_id, { last_n, queue, overflow });
+  if (since === undefined) return events.open(stream, topic, client_id, { last_n, queue, overflow });
   const position = { seq: since.seq, epoch: since.epoch ?? present };
-  return events.open(request, server, topic, client_id, { since: position, queue, overflow });
+  return events.open(stream, topic, client_id, { since: position, queue, overflow });
 }
 
 /**

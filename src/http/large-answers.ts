@@ -58,7 +58,7 @@ export class LargeAnswers {
     if (!budget.hasRoom(about)) this.#sweep(server);
     if (this.#waiting.size === 0 || budget.hasRoom(about)) return;
     const detail = `UNREAD_ANSWER_BYTES is ${budget.limit}: so much waits to be read already; try again`;
-    throw new ProtocolError("LIMIT_EXCEEDED", detail);
+    throw new ProtocolError("LIMIT_EXCEEDED", detail, { limit: "UNREAD_ANSWER_BYTES" });
   }
 
   /** Answers with `text`. The reader may take it slowly, as long as it takes some. */

@@ -2,20 +2,30 @@ import type { Engine } from "../engine/engine.ts";
 import { encodeHistory, type Published } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages } from "../protocol/http.ts";
 import type { Message } from "../protocol/messages.ts";
+import type { PublishLimits } from "../ops/publish-limits.ts";
+import type { AddressOf } from "./client.ts";
 import { checked, readText } from "./body.ts";
 import type { LargeAnswers, Watched } from "./large-answers.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = { engine: Engine; answers: LargeAnswers; maxMessageBytes: number };
+type Deps = {
+  engine: Engine;
+  answers: LargeAnswers;
+  publishLimits: PublishLimits;
+  addressOf: AddressOf;
+  maxMessageBytes: number;
+};
 
 /** The most history in one answer, in UTF-16 code units of events. The event that crosses it still goes whole. */
 export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** `POST /topics/{name}/messages` */
-export function publishMessages({ engine, maxMessageBytes }: Omit<Deps, "answers">) {
-  return async (request: RoutedRequest): Promise<Response> => {
+export function publishMessages({ engine, publishLimits, addressOf, maxMessageBytes }: Omit<Deps, "answers">) {
+  return async (request: RoutedRequest, server: Watched): Promise<Response> => {
+    const address = addressOf(request, server) ?? "";
     const name = topicOf(request);
     const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
+    publishLimits.check(address, messages);
     const { text, first, seq } = await publish(engine, name, messages);
     const ids = messages.map(({ id }) => id);
     return Response.json({ status: "ok", topic: name, epoch: text.epoch, first_seq: first, seq, ids });

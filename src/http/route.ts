@@ -1,8 +1,11 @@
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { Grant } from "../auth/permissions.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
 import { ProtocolError, shuttingDown } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
+import { challenge, checkAccess, type Needs } from "./access.ts";
 import type { Allowed } from "./origin.ts";
 import { problem } from "./problem.ts";
 import { pathOf, type RoutedRequest } from "./topic-path.ts";
@@ -10,9 +13,17 @@ import { pathOf, type RoutedRequest } from "./topic-path.ts";
 type Answer = Response | undefined;
 
 /** Answers one request; undefined if it became a WebSocket. A thrown `ProtocolError` is answered as a problem document. */
-export type Handler<Server> = (request: RoutedRequest, server: Server) => Answer | Promise<Answer>;
+export type Handler<Server> = (
+  request: RoutedRequest,
+  server: Server,
+  grant: Grant | undefined,
+) => Answer | Promise<Answer>;
+
+/** A handler, and who may ask. */
+export type Access<Server> = { readonly needs: Needs; readonly handle: Handler<Server> };
 
 export type RouteDeps = {
+  auth: Authenticator;
   mayConnect: (request: Request) => Allowed;
   stopping: () => boolean;
   log: Logger;
@@ -21,41 +32,50 @@ export type RouteDeps = {
 };
 
 /** The handlers of a path, by method. `HEAD` comes with `GET`. */
-export type Methods<Server> = { readonly [method: string]: Handler<Server> };
+export type Methods<Server> = { readonly [method: string]: Access<Server> };
 
 /**
  * Handles one path: picks the handler by method.
  *
  * @param whileStopping whether the path still answers while the server shuts down
  */
-export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileStopping = false): Handler<Server> {
+export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileStopping = false) {
   const table = new Map(Object.entries(methods));
   const get = table.get("GET");
   if (get !== undefined) table.set("HEAD", get);
   const allow = [...table.keys(), "OPTIONS"].join(", ");
 
-  return guarded(deps, whileStopping, (request, server) => {
-    const handler = table.get(request.method);
-    if (handler !== undefined) return handler(request, server);
-    if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
-    const detail = `${request.method} is not for this path; it takes ${allow}`;
-    return refuse(deps, new ProtocolError("METHOD_NOT_ALLOWED", detail), { allow });
-  });
+  // A page asks what it may do before it shows a credential.
+  table.set("OPTIONS", { needs: "nothing", handle: () => new Response(null, { status: 204, headers: { allow } }) });
+  const wrongMethod: Access<Server> = {
+    needs: "credential",
+    handle: ({ method }) => {
+      const detail = `${method} is not for this path; it takes ${allow}`;
+      return refuse(deps, new ProtocolError("METHOD_NOT_ALLOWED", detail), { allow });
+    },
+  };
+  return guarded<Server>(deps, whileStopping, ({ method }) => table.get(method) ?? wrongMethod);
 }
 
 /** Does what every path needs: checks who may ask, and turns whatever goes wrong into a problem document. */
-export function guarded<Server>(deps: RouteDeps, whileStopping: boolean, handler: Handler<Server>): Handler<Server> {
-  return async (request, server) => {
+export function guarded<Server>(
+  deps: RouteDeps,
+  whileStopping: boolean,
+  pick: (request: RoutedRequest) => Access<Server>,
+) {
+  return async (request: RoutedRequest, server: Server): Promise<Answer> => {
     const allowed = deps.mayConnect(request);
     try {
       if (allowed === "no") throw foreignPage(deps, request);
       if (deps.stopping() && !whileStopping) throw shuttingDown();
       checkFields(request);
-      const answer = await handler(request, server);
+      const { needs, handle } = pick(request);
+      const grant = await checkAccess(deps.auth, request, needs);
+      const answer = await handle(request, server, grant);
       return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
       const error = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
-      return withCors(request, allowed, refuse(deps, error));
+      return withCors(request, allowed, refuse(deps, error, challenge(request, error.code)));
     }
   };
 }
@@ -78,7 +98,7 @@ function conditional({ method, headers }: Request, answer: Answer): Answer {
 }
 
 function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
-  const origin = shorten(originOf(request) ?? "");
+  const origin = shorten(originOf(request) ?? "a page of another site");
   throttle.warn("a web page was refused: ALLOWED_ORIGINS does not include its origin", {
     origin,
     host: request.headers.get("host"),
@@ -95,7 +115,7 @@ export function refuse(deps: RouteDeps, error: ProtocolError, headers?: Record<s
 
 /** Counts an error. Logs it if a limit is the reason. */
 export function noteError({ metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">, error: ProtocolError): void {
-  metrics.refused(error.code);
+  metrics.refused(error.code, error.limit);
   if (error.code !== "LIMIT_EXCEEDED") return;
   throttle.warn("limit reached: an HTTP request was refused", { limit: error.message });
 }

@@ -1,12 +1,15 @@
 import type { Server } from "bun";
 import type { Broker } from "../broker/broker.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { Clock } from "../ops/clock.ts";
 import { ProtocolError } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
 import type { PeerRegistry } from "../transport/peer-registry.ts";
 import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
+import { credentialOf } from "./access.ts";
+import type { AddressOf } from "./client.ts";
 import { openEvents } from "./events.ts";
 import { readSlowly, type LargeAnswers } from "./large-answers.ts";
 import { health, livez, readyz } from "./health.ts";
@@ -25,6 +28,8 @@ export type HttpDeps = RouteDeps & {
   clock: Clock;
   maxMessageBytes: number;
   startedAt: number;
+  publishLimits: PublishLimits;
+  addressOf: AddressOf;
 };
 
 type BunServer = Server<SocketData>;
@@ -33,46 +38,56 @@ type BunServer = Server<SocketData>;
 export function routes(deps: HttpDeps) {
   const on = (methods: Methods<BunServer>) => route(deps, methods);
   const always = (methods: Methods<BunServer>) => route(deps, methods, true);
+  const open = (handle: Handler<BunServer>) => ({ needs: "nothing", handle }) as const;
+  const anyone = (handle: Handler<BunServer>) => ({ needs: "credential", handle }) as const;
+  const admin = (handle: Handler<BunServer>) => ({ needs: "admin", handle }) as const;
+  const publisher = (handle: Handler<BunServer>) => ({ needs: "publish", handle }) as const;
+  const subscriber = (handle: Handler<BunServer>) => ({ needs: "subscribe", handle }) as const;
   /** For answers that grow with the number of topics or subscribers. */
   const large =
     (handler: Handler<BunServer>): Handler<BunServer> =>
-    (request, server) => {
+    (request, server, grant) => {
       readSlowly(request, server);
-      return handler(request, server);
+      return handler(request, server, grant);
     };
   return {
-    "/ws": on({ GET: upgrade(deps) }),
-    "/topics": on({ GET: large(listTopics(deps)), POST: createTopic(deps) }),
-    "/topics/:name": on({ GET: large(showTopic(deps)), DELETE: deleteTopic(deps) }),
-    "/topics/:name/messages": on({ GET: readHistory(deps), POST: publishMessages(deps) }),
-    "/topics/:name/events": always({ GET: openEvents(deps) }),
-    "/health": always({ GET: health(deps) }),
-    "/stats": always({ GET: large(stats(deps)) }),
-    "/metrics": always({ GET: showMetrics(deps) }),
-    "/livez": always({ GET: livez }),
-    "/readyz": always({ GET: readyz(deps) }),
+    // A browser can set no header here: it authenticates with its first frame.
+    "/ws": on({ GET: open(upgrade(deps)) }),
+    "/topics": on({ GET: anyone(large(listTopics(deps))), POST: admin(createTopic(deps)) }),
+    "/topics/:name": on({ GET: admin(large(showTopic(deps))), DELETE: admin(deleteTopic(deps)) }),
+    "/topics/:name/messages": on({ GET: subscriber(readHistory(deps)), POST: publisher(publishMessages(deps)) }),
+    "/topics/:name/events": always({ GET: subscriber(openEvents(deps)) }),
+    "/health": always({ GET: anyone(health(deps)) }),
+    "/stats": always({ GET: admin(large(stats(deps))) }),
+    "/metrics": always({ GET: admin(showMetrics(deps)) }),
+    "/livez": always({ GET: open(livez) }),
+    "/readyz": always({ GET: open(readyz(deps)) }),
   };
 }
 
-/** Answers any other path. */
+/** Any other path. */
 export function notFound(deps: RouteDeps) {
-  const handler = guarded<BunServer>(deps, false, (request) => {
+  const handle: Handler<BunServer> = (request) => {
     const detail = `There is nothing at ${shorten(pathOf(request))}`;
     return refuse(deps, new ProtocolError("NOT_FOUND", detail));
-  });
+  };
+  const handler = guarded<BunServer>(deps, false, () => ({ needs: "credential", handle }));
   return async (request: Request, server: BunServer): Promise<Response> =>
     (await handler(request, server)) ?? new Response(null, { status: 500 });
 }
 
 /** `GET /ws` */
-function upgrade(deps: RouteDeps) {
-  return (request: Request, server: BunServer): Response | undefined => {
+function upgrade(deps: HttpDeps) {
+  return async (request: Request, server: BunServer): Promise<Response | undefined> => {
     // RFC 6455 §4.2.1 demands the option `upgrade`. Bun does not check it, and a proxy may have removed it.
     const asked = /(^|,)\s*upgrade\s*(,|$)/i.test(request.headers.get("connection") ?? "");
     // Bun accepts the first subprotocol that a client offers, but this server speaks none (RFC 6455 §4.2.2).
     request.headers.delete("sec-websocket-protocol");
     const port = server.requestIP(request)?.port;
-    if (asked && server.upgrade(request, { data: { port, peer: undefined } })) return undefined;
+    const address = deps.addressOf(request, server);
+    const credential = deps.auth.required ? credentialOf(request) : undefined;
+    const grant = credential && (await deps.auth.check(credential));
+    if (asked && server.upgrade(request, { data: { port, address, grant, peer: undefined } })) return undefined;
     const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
     const error = new ProtocolError("UPGRADE_REQUIRED", detail);
     return refuse(deps, error, { upgrade: "websocket", connection: "upgrade" });

@@ -1,3 +1,4 @@
+import { may, type Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readCreateTopic, readTopicQuery } from "../protocol/http.ts";
@@ -16,11 +17,12 @@ export function createTopic({ engine, maxMessageBytes }: Omit<Deps, "broker">) {
   };
 }
 
-/** `GET /topics` */
+/** `GET /topics`: all topics for an admin, for others those that they may subscribe to. */
 export function listTopics({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
-  return async (): Promise<Response> => {
+  return async (_request: Request, _server: unknown, grant: Grant | undefined): Promise<Response> => {
     const topics = await engine.listTopics();
-    return Response.json({ topics: topics.map(({ name }) => ({ name, subscribers: broker.subscribersOf(name) })) });
+    const shown = topics.filter(({ name }) => may(grant, "admin") || may(grant, "subscribe", name));
+    return Response.json({ topics: shown.map(({ name }) => ({ name, subscribers: broker.subscribersOf(name) })) });
   };
 }
 

@@ -1,5 +1,5 @@
 import type { BrokerMetrics } from "../broker/ports.ts";
-import { CLOSE, ERRORS, type Close, type ErrorCode } from "../protocol/codes.ts";
+import { CLOSE, ERRORS, LIMITS, type Close, type ErrorCode, type Limit } from "../protocol/codes.ts";
 
 type Sample = { labels?: Record<string, string>; value: number };
 
@@ -12,6 +12,7 @@ export class Metrics implements BrokerMetrics {
   #delivered = 0;
   #dropped = 0;
   readonly #errors = new Map<string, number>(Object.keys(ERRORS).map((code) => [code, 0]));
+  readonly #limited = new Map<Limit, number>(LIMITS.map((limit) => [limit, 0]));
   readonly #closed = new Map<Close, number>(Object.values(CLOSE).map((close) => [close, 0]));
 
   published(messages: number): void {
@@ -26,9 +27,10 @@ export class Metrics implements BrokerMetrics {
     this.#dropped += events;
   }
 
-  /** A request was answered with an error. */
-  refused(code: ErrorCode): void {
+  /** A request was answered with an error. @param limit the setting that it exceeds */
+  refused(code: ErrorCode, limit?: Limit): void {
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+    if (limit !== undefined) this.#limited.set(limit, (this.#limited.get(limit) ?? 0) + 1);
   }
 
   /** The server closed a connection. */
@@ -52,6 +54,9 @@ export class Metrics implements BrokerMetrics {
       counter("events_dropped", "Events that a subscriber was too slow for.", () => this.#dropped),
       counter("errors", "Requests answered with an error, by its code.", () =>
         [...this.#errors].map(([code, value]) => ({ labels: { code }, value })),
+      ),
+      counter("limit_refusals", "Requests and connections that exceeded a limit, by its setting.", () =>
+        [...this.#limited].map(([limit, value]) => ({ labels: { limit }, value })),
       ),
       counter("connections_closed", "Connections that the server closed, by the code and reason given.", () =>
         [...this.#closed].map(([{ code, reason }, value]) => ({ labels: { code: String(code), reason }, value })),

@@ -6,6 +6,7 @@
  */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, title: "Bad Request" },
+  UNAUTHORIZED: { status: 401, title: "Unauthorized" },
   FORBIDDEN: { status: 403, title: "Forbidden" },
   NOT_FOUND: { status: 404, title: "Not Found" },
   TOPIC_NOT_FOUND: { status: 404, title: "Not Found" },
@@ -25,10 +26,14 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** A code that answers a request. */
+export type AnswerCode = Exclude<ErrorCode, "SLOW_CONSUMER">;
+
 /** How the server closes a WebSocket (RFC 6455 §7.4). Codes from 4000 on are our own. */
 export const CLOSE = {
   shuttingDown: { code: 1001, reason: "shutting down" },
   slowConsumer: { code: 1013, reason: "slow consumer" },
+  unauthorized: { code: 4401, reason: "unauthorized" },
   topicDeleted: { code: 4404, reason: "topic deleted" },
   noSignOfLife: { code: 4408, reason: "no sign of life" },
   limitExceeded: { code: 4429, reason: "limit exceeded" },
@@ -36,16 +41,34 @@ export const CLOSE = {
 
 export type Close = (typeof CLOSE)[keyof typeof CLOSE];
 
+/** The settings that a `LIMIT_EXCEEDED` may be about. */
+export const LIMITS = [
+  "MAX_BATCH_MESSAGES",
+  "MAX_BYTES_PER_SECOND",
+  "MAX_CONNECTIONS",
+  "MAX_CONNECTIONS_PER_ADDRESS",
+  "MAX_MESSAGES_PER_SECOND",
+  "MAX_SUBSCRIBER_QUEUE",
+  "MAX_SUBSCRIPTIONS_PER_CONNECTION",
+  "MAX_TOPICS",
+  "UNREAD_ANSWER_BYTES",
+] as const;
+
+export type Limit = (typeof LIMITS)[number];
+
 /** A request that cannot be granted, in the words that its sender is told. Transports and HTTP answer it. */
 export class ProtocolError extends Error {
-  readonly code: ErrorCode;
+  readonly code: AnswerCode;
   readonly topic: string | undefined;
+  /** The setting that is exceeded, of a `LIMIT_EXCEEDED`. */
+  readonly limit: Limit | undefined;
 
-  constructor(code: ErrorCode, message: string, details: { topic?: string } = {}) {
+  constructor(code: AnswerCode, message: string, details: { topic?: string; limit?: Limit } = {}) {
     super(message);
     this.name = "ProtocolError";
     this.code = code;
     this.topic = details.topic;
+    this.limit = details.limit;
   }
 }
 
@@ -57,7 +80,16 @@ export function topicNotFound(topic: string): ProtocolError {
   return new ProtocolError("TOPIC_NOT_FOUND", `Topic '${topic}' not found`, { topic });
 }
 
+/** The credential does not allow the action, on that topic if there is one. */
+export function forbidden(action: string, topic: string | undefined): ProtocolError {
+  if (topic === undefined) return new ProtocolError("FORBIDDEN", `This credential does not allow '${action}'`);
+  return new ProtocolError("FORBIDDEN", `This credential does not allow '${action}' on '${topic}'`, { topic });
+}
+
 /** Names the limit and its value, so that the reader knows what to raise. */
-export function limitExceeded(limit: string, value: number, details: { topic?: string } = {}): ProtocolError {
-  return new ProtocolError("LIMIT_EXCEEDED", `${limit} is ${value}: that many are in use already`, details);
+export function limitExceeded(limit: Limit, value: number, details: { topic?: string } = {}): ProtocolError {
+  return new ProtocolError("LIMIT_EXCEEDED", `${limit} is ${value}: that many are in use already`, {
+    ...details,
+    limit,
+  });
 }

@@ -7,6 +7,7 @@ import { FRAMES, message as messageSchema, topicName } from "./schema.ts";
 type Subscribe = z.infer<typeof FRAMES.subscribe>;
 type Unsubscribe = z.infer<typeof FRAMES.unsubscribe>;
 type Ping = z.infer<typeof FRAMES.ping>;
+type Auth = z.infer<typeof FRAMES.auth>;
 export type Publish = {
   type: "publish";
   topic: string;
@@ -17,7 +18,7 @@ export type Publish = {
   ack: boolean;
 };
 /** A client's frame, checked. Its payloads stay the text that came. */
-export type Request = Subscribe | Unsubscribe | Publish | Ping;
+export type Request = Subscribe | Unsubscribe | Publish | Ping | Auth;
 
 /** A decoded frame, or what is wrong with it and as much of its envelope as could be read. */
 export type Decoded =
@@ -64,6 +65,7 @@ function readFrame(given: Given, text: string, plain: boolean): Read<Request> {
     case "subscribe":
     case "unsubscribe":
     case "ping":
+    case "auth":
       return read<Request>(FRAMES[type], given);
     default:
       if (typeof type !== "string") return bad(`'type' must be a string, not ${describe(type)}`);

@@ -43,9 +43,7 @@ export function slowConsumer(topic: string, first: number, last: number): Notice
 
 /** A problem document (RFC 9457 §3), with our code as an extension member (§3.2). */
 export function problemOf({ code, message: detail }: ProtocolError): Problem {
-  // A code without a status answers no request. If one does, that is a fault of ours.
-  const { status = ERRORS.INTERNAL.status, title } = ERRORS[code];
-  return { type: "about:blank", status, title, detail, code };
+  return { type: "about:blank", ...ERRORS[code], detail, code };
 }
 
 export function encodeNotice(notice: Notice, ts: string): string {

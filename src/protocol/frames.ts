@@ -2,7 +2,7 @@
  * The types of all frames, both ways. They need no zod, so that a client can share them. `schema.ts` has the
  * schema of each.
  */
-import type { ErrorCode } from "./codes.ts";
+import type { AnswerCode } from "./codes.ts";
 
 /** The ways in which a client can be connected. */
 export const TRANSPORTS = ["websocket", "sse"] as const;
@@ -41,10 +41,11 @@ export type PublishFrame = Request & { type: "publish"; topic: string; ack?: boo
     { message: { id: string; payload: unknown } } | { messages: { id: string; payload: unknown }[] }
   );
 export type PingFrame = Request & { type: "ping" };
-export type ClientFrame = SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame;
+export type AuthFrame = Request & { type: "auth"; token: string };
+export type ClientFrame = SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame | AuthFrame;
 
 /** A problem document (RFC 9457 §3), which HTTP answers instead of an error frame. */
-export type Problem = { type: "about:blank"; status: number; title: string; detail: string; code: ErrorCode };
+export type Problem = { type: "about:blank"; status: number; title: string; detail: string; code: AnswerCode };
 
 /** When the frame was made, or the event published. ISO 8601, UTC. */
 type Dated = { ts: string };
@@ -63,17 +64,23 @@ export type Subscribed = {
   missed?: SeqRange | undefined;
 };
 
+/** Until when a credential holds, and the topics whose subscriptions it has ended, because it does not allow them. */
+export type Authorized = { expires_at?: string | undefined; revoked?: string[] | undefined };
+
 /** What answers a frame, except the ack of a publish. */
 export type Answer =
   | { type: "ack"; topic: string; status: "ok" }
   | ({ type: "ack"; status: "ok" } & Subscribed)
-  | { type: "error"; topic?: string | undefined; error: { code: ErrorCode; message: string } }
+  | { type: "error"; topic?: string | undefined; error: { code: AnswerCode; message: string } }
+  | ({ type: "ack"; status: "ok" } & Authorized)
   | { type: "pong" };
 
 /** A frame that is neither an answer nor an event. */
 export type Notice =
   | { type: "info"; msg: "topic_deleted"; topic: string; reason?: "shutdown" | undefined }
   | { type: "info"; msg: "subscription_replaced"; topic: string }
+  | { type: "info"; msg: "subscription_revoked"; topic: string }
+  | { type: "info"; msg: "token_expired" }
   | { type: "info"; msg: "server_shutdown"; retry_after_ms: number }
   | { type: "info"; msg: "ping" }
   | { type: "error"; topic: string; error: Gap & { code: "SLOW_CONSUMER"; message: string } };

@@ -1,6 +1,6 @@
 /** The schemas of everything that comes in from outside, and of everything that the server sends. */
 import { z } from "zod";
-import { ERRORS, type ErrorCode } from "./codes.ts";
+import { ERRORS, type AnswerCode } from "./codes.ts";
 import { parsePosition } from "./event-stream.ts";
 import { OVERFLOWS, TRANSPORTS, type Problem, type ServerFrame } from "./frames.ts";
 import { isName, MAX_NAME_BYTES } from "./names.ts";
@@ -71,7 +71,6 @@ const optional = <T extends z.ZodType>(schema: T) =>
     .nullish()
     .transform((value) => value ?? undefined)
     .optional();
-
 const ack = z.boolean("'ack' must be true or false").nullish();
 
 export const FRAMES = {
@@ -99,6 +98,7 @@ export const FRAMES = {
   ),
   publishBatch: z.object({ type: z.literal("publish"), topic: topicName, messages: batch, ack }),
   ping: z.object({ type: z.literal("ping") }),
+  auth: z.object({ type: z.literal("auth"), token: z.string("'token' must be a string").min(1, "Missing 'token'") }),
 } as const;
 
 export const notAnObject = ({ input }: { input?: unknown }) => `The body must be a JSON object, not ${describe(input)}`;
@@ -111,7 +111,6 @@ export const BODIES = {
 
 /** How many subscribers one answer lists: the default, and the most that a query may ask for. */
 export const SUBSCRIBERS_PAGE = 1000;
-
 const limit = integer(`'limit' must be an integer from 1 to ${SUBSCRIBERS_PAGE}`, 1, SUBSCRIBERS_PAGE);
 
 export const QUERIES = {
@@ -122,6 +121,7 @@ export const QUERIES = {
       client_id: name("'client_id'", "Missing 'client_id'").optional(),
       queue: queue.inQuery.optional(),
       overflow: overflow.optional(),
+      access_token: z.string().optional(),
     })
     .refine(oneStart, ONE_START),
   history: z
@@ -149,8 +149,10 @@ const text = z.string().min(1);
 const seq = z.int().min(0);
 const ts = z.iso.datetime();
 const ok = z.literal("ok");
-const requestId = z.union([z.string(), z.number()]).optional();
-const code = z.custom<ErrorCode>((value) => typeof value === "string" && Object.hasOwn(ERRORS, value));
+// A number that is too large for JavaScript, such as 1e400, comes back as it was written all the same.
+const requestId = z.union([z.string(), z.custom<number>((value) => typeof value === "number")]).optional();
+const isCode = (value: unknown) => typeof value === "string" && Object.hasOwn(ERRORS, value);
+const code = z.custom<AnswerCode>((value) => isCode(value) && value !== "SLOW_CONSUMER");
 const range = { first_seq: seq, last_seq: seq };
 const sentMessage = z.strictObject({ id: z.guid(), payload: payloadIn("message") });
 
@@ -166,7 +168,7 @@ const ackedAt = { ...acked, epoch: text, seq };
 
 /** Every frame that the server sends. */
 export const serverFrame: z.ZodType<ServerFrame> = z.union([
-  frame("event", { topic: text, seq, message: sentMessage }),
+  frame("event", { topic: text, seq: z.int().min(1), message: sentMessage }),
   answer("ack", acked),
   answer("ack", ackedAt),
   answer("ack", { ...ackedAt, first_seq: seq, count: z.int().min(1) }),
@@ -178,12 +180,15 @@ export const serverFrame: z.ZodType<ServerFrame> = z.union([
   }),
   answer("error", { topic: z.string().optional(), error: z.strictObject({ code, message: text }) }),
   answer("pong", {}),
+  answer("ack", { status: ok, expires_at: ts.optional(), revoked: z.array(text).optional() }),
   frame("error", {
     topic: text,
     error: z.strictObject({ code: z.literal("SLOW_CONSUMER"), message: text, dropped: z.int().min(1), ...range }),
   }),
   info("topic_deleted", { topic: text, reason: z.literal("shutdown").optional() }),
   info("subscription_replaced", { topic: text }),
+  info("subscription_revoked", { topic: text }),
+  info("token_expired", {}),
   info("server_shutdown", { retry_after_ms: z.int().min(0) }),
   info("ping", {}),
 ]);

@@ -1,3 +1,4 @@
+import type { Grant } from "../auth/permissions.ts";
 import type { Peer } from "../broker/ports.ts";
 import type { Session } from "../broker/session.ts";
 import type { Fields } from "../ops/logger.ts";
@@ -6,6 +7,8 @@ import type { HeartbeatPeer } from "./heartbeat.ts";
 /** A client's connection, whatever its transport. */
 export interface ConnectedPeer extends Peer, HeartbeatPeer {
   readonly session: Session;
+  /** What its credential allows. Undefined where none is asked for, or none was shown yet. */
+  grant: Grant | undefined;
   /** Whether the kernel has taken everything that was sent. If not, the peer is blocked from now on. */
   readonly sentAll: boolean;
   /** What waits in this process until the kernel takes it, in bytes. */
@@ -14,6 +17,12 @@ export interface ConnectedPeer extends Peer, HeartbeatPeer {
   finish(): void;
   /** Drops the connection, with everything that is unsent. */
   cut(): void;
+}
+
+/** Has a peer go by a credential from now on. */
+export function authorize(peer: ConnectedPeer, grant: Grant | undefined): void {
+  peer.grant = grant;
+  peer.session.owner = grant?.owner;
 }
 
 /** Who a client is, for the log. */

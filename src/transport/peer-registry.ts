@@ -3,6 +3,7 @@ import type { Transport } from "../protocol/frames.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { limitExceeded, type Close } from "../protocol/codes.ts";
+import { AddressCounts } from "./address-counts.ts";
 import type { Closing } from "./closing.ts";
 import { factsOf, type ConnectedPeer } from "./connected-peer.ts";
 
@@ -12,6 +13,8 @@ export type PeerRegistryDeps = {
   metrics: Metrics;
   log: Logger;
   maxConnections: number;
+  /** From one address. */
+  maxConnectionsPerAddress: number;
 };
 
 /** What a shutdown is told by the registry. */
@@ -25,10 +28,12 @@ export type RegistryWatcher = { drained(peer: ConnectedPeer): void; emptied(): v
 export class PeerRegistry implements Iterable<ConnectedPeer> {
   readonly #deps: PeerRegistryDeps;
   readonly #peers = new Set<ConnectedPeer>();
+  readonly #addresses: AddressCounts;
   watcher: RegistryWatcher | undefined;
 
   constructor(deps: PeerRegistryDeps) {
     this.#deps = deps;
+    this.#addresses = new AddressCounts(deps.maxConnectionsPerAddress);
   }
 
   /** The peers that are not being closed. */
@@ -59,14 +64,16 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   }
 
   /** Makes room for one more peer. @throws {ProtocolError} `LIMIT_EXCEEDED` if it cannot */
-  checkRoom(): void {
+  checkRoom(address: string | undefined): void {
     const { maxConnections, closing } = this.#deps;
+    this.#addresses.checkRoom(address);
     if (this.total < maxConnections || closing.makeRoom()) return;
     throw limitExceeded("MAX_CONNECTIONS", maxConnections);
   }
 
   add(peer: ConnectedPeer): void {
     this.#peers.add(peer);
+    this.#addresses.add(peer, peer.address);
     this.#deps.log.debug("connected", factsOf(peer));
   }
 
@@ -95,6 +102,7 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   /** Call once the peer's connection is closed. */
   gone(peer: ConnectedPeer, reason: string): void {
     const { broker, closing, log } = this.#deps;
+    this.#addresses.remove(peer);
     if (this.#peers.delete(peer)) {
       log.debug("disconnected", { ...factsOf(peer), reason });
       broker.end(peer.session, "gone");

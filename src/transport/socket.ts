@@ -3,7 +3,7 @@ import type { ServerWebSocket } from "bun";
 type Sender = Pick<ServerWebSocket<unknown>, "sendText">;
 
 /** The part of Bun's socket that a peer needs. */
-export type Socket = Sender & { readonly data: { port?: number | undefined } } & {
+export type Socket = Sender & { readonly data: { port?: number | undefined; address?: string | undefined } } & {
   cork<T>(write: (socket: Sender) => T): T;
 } & Pick<
     ServerWebSocket<unknown>,

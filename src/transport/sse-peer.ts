@@ -1,3 +1,4 @@
+import type { Grant } from "../auth/permissions.ts";
 import type { Batch } from "../broker/ports.ts";
 import type { Session } from "../broker/session.ts";
 import type { Look } from "../kernel/progress.ts";
@@ -12,6 +13,8 @@ import type { ConnectedPeer } from "./connected-peer.ts";
 import type { PeerRegistry } from "./peer-registry.ts";
 
 /** Encodes events as the bytes of a stream. Keeps the last result: all subscribers of a topic are sent the same array. */
+export type ClientOrigin = { address: string | undefined; remote: Address | undefined };
+
 export class StreamEncoder {
   readonly #utf8 = new TextEncoder();
   #last: { texts: readonly string[]; bytes: Uint8Array<ArrayBuffer> } | undefined;
@@ -38,13 +41,12 @@ export class SsePeer implements ConnectedPeer {
   readonly transport = "sse";
   readonly connectedAt = Date.now();
   readonly session: Session;
+  grant: Grant | undefined;
   blocked = true;
   unanswered = 0;
   look: Look | undefined;
   readonly remote: Address | undefined;
-  get address(): string | undefined {
-    return this.remote?.address;
-  }
+  readonly address: string | undefined;
 
   readonly #deps: SsePeerDeps;
   readonly #ended = Promise.withResolvers<void>();
@@ -59,9 +61,10 @@ export class SsePeer implements ConnectedPeer {
   #closing = false;
 
   /** @param connect makes the session of this peer */
-  constructor(deps: SsePeerDeps, remote: Address | undefined, connect: (peer: SsePeer) => Session) {
+  constructor(deps: SsePeerDeps, from: ClientOrigin, connect: (peer: SsePeer) => Session) {
     this.#deps = deps;
-    this.remote = remote;
+    this.remote = from.remote;
+    this.address = from.address;
     this.session = connect(this);
   }
 

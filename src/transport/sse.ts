@@ -1,13 +1,23 @@
 import type { Server } from "bun";
+import type { Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { SubscribeOptions } from "../broker/recovery.ts";
 import { STREAM_HEADERS } from "../protocol/event-stream.ts";
+import { authorize } from "./connected-peer.ts";
 import { SsePeer, StreamEncoder, type SsePeerDeps } from "./sse-peer.ts";
 
 export type SseDeps = Omit<SsePeerDeps, "encoder"> & { broker: Broker };
 
 /** The part of Bun's server that a stream needs. */
 export type Timeouts = Pick<Server<unknown>, "timeout" | "requestIP">;
+
+/** A request for a stream, and what its credential allows. */
+export type StreamRequest = {
+  request: Request;
+  server: Timeouts;
+  address: string | undefined;
+  grant: Grant | undefined;
+};
 
 /** The transport for server-sent events (HTML §9.2). A request opens a stream, and each stream is one subscription. */
 export class SseTransport {
@@ -20,17 +30,23 @@ export class SseTransport {
   }
 
   /** @throws {ProtocolError} `LIMIT_EXCEEDED` if there may be no more connections */
-  checkRoom(): void {
+  checkRoom(address: string | undefined): void {
     const { registry } = this.#peerDeps;
-    if (registry.full) registry.checkRoom();
+    if (registry.full) registry.checkRoom(address);
   }
 
   /** @throws {ProtocolError} if the connection or the subscription cannot be granted */
-  open(request: Request, server: Timeouts, topic: string, clientId: string, options: SubscribeOptions): Response {
+  open(
+    { request, server, address, grant }: StreamRequest,
+    topic: string,
+    clientId: string,
+    options: SubscribeOptions,
+  ): Response {
     const { registry } = this.#peerDeps;
-    registry.checkRoom();
-    const remote = server.requestIP(request) ?? undefined;
-    const peer = new SsePeer(this.#peerDeps, remote, (self) => this.#broker.connect(self));
+    registry.checkRoom(address);
+    const from = { address, remote: server.requestIP(request) ?? undefined };
+    const peer = new SsePeer(this.#peerDeps, from, (self) => this.#broker.connect(self));
+    authorize(peer, grant);
     const subscribed = this.#broker.subscribe(peer.session, topic, clientId, options);
     registry.add(peer);
     peer.begin(subscribed, options.overflow);

@@ -1,3 +1,4 @@
+import type { Grant } from "../auth/permissions.ts";
 import type { Batch } from "../broker/ports.ts";
 import type { Session } from "../broker/session.ts";
 import type { Look } from "../kernel/progress.ts";
@@ -54,6 +55,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
   /** Whether its frames are handled. False once it is being closed, or is gone. */
   open = true;
   readonly session: Session;
+  grant: Grant | undefined;
   readonly #deps: WebSocketPeerDeps;
   /** Made with the first request that waits for an engine. */
   #requests: RequestOrder | undefined;
@@ -70,12 +72,12 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
   }
 
   get address(): string {
-    return this.#socket.remoteAddress;
+    return this.#socket.data.address ?? this.#socket.remoteAddress;
   }
 
   get remote(): Address | undefined {
     const { port } = this.#socket.data;
-    return port === undefined ? undefined : { address: this.address, port };
+    return port === undefined ? undefined : { address: this.#socket.remoteAddress, port };
   }
 
   get unsentBytes(): number {

@@ -1,27 +1,39 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { may, type Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Answered, Engine } from "../engine/engine.ts";
 import type { Logger } from "../ops/logger.ts";
+import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { Metrics } from "../ops/metrics.ts";
-import { CLOSE, ProtocolError } from "../protocol/codes.ts";
+import { CLOSE, forbidden, ProtocolError } from "../protocol/codes.ts";
 import { decode, type Decoded, type Request } from "../protocol/decode.ts";
 import { encodeAnswer, encodePublished } from "../protocol/encode.ts";
 import type { Answer } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/raw-json.ts";
-import { factsOf } from "./connected-peer.ts";
+import { authorize, factsOf } from "./connected-peer.ts";
 import type { Answerer } from "./request-order.ts";
 import { WebSocketPeer, type WebSocketPeerDeps } from "./websocket-peer.ts";
 
 /** The data of a socket: the client's port, and the peer once the socket is open. */
-export type SocketData = { port: number | undefined; peer: WebSocketPeer | undefined };
+export type SocketData = {
+  port: number | undefined;
+  address: string | undefined;
+  grant: Grant | undefined;
+  peer: WebSocketPeer | undefined;
+};
 
 type Socket = ServerWebSocket<SocketData>;
 
 export type WebSocketDeps = WebSocketPeerDeps & {
   broker: Broker;
   engine: Engine;
+  auth: Authenticator;
+  /** How long a client has to show a credential, in milliseconds. */
+  authTimeoutMs: number;
   log: Logger;
   metrics: Metrics;
+  publishLimits: PublishLimits;
   maxMessageBytes: number;
   /** Whether a heartbeat looks for dead connections. */
   heartbeats: boolean;
@@ -67,10 +79,10 @@ export class WebSocketTransport {
   }
 
   #open(socket: Socket): void {
-    const { broker, registry, metrics } = this.#deps;
+    const { broker, registry, metrics, auth, authTimeoutMs } = this.#deps;
     const peer = new WebSocketPeer(socket, this.#deps, (self) => broker.connect(self));
     try {
-      registry.checkRoom();
+      registry.checkRoom(peer.address);
     } catch (cause) {
       const { code, reason } = CLOSE.limitExceeded;
       this.#refuse(peer, peer, cause, undefined, "a connection");
@@ -81,6 +93,8 @@ export class WebSocketTransport {
     }
     socket.data.peer = peer;
     registry.add(peer);
+    authorize(peer, socket.data.grant);
+    if (auth.required && peer.grant === undefined) setTimeout(() => this.#giveUp(peer), authTimeoutMs).unref();
   }
 
   #message(socket: Socket, message: string | Buffer): void {
@@ -116,8 +130,11 @@ export class WebSocketTransport {
 
   #dispatch(peer: WebSocketPeer, request: Request, requestId: RawJson | undefined, to: Answerer): Answered<void> {
     const { broker, engine } = this.#deps;
+    if (request.type === "auth") return this.#authenticate(peer, request.token, requestId, to);
+    this.#checkAccess(peer, request);
     switch (request.type) {
       case "publish":
+        this.#deps.publishLimits.check(peer.session, request.messages);
         return engine.publish(request.topic, request.messages, (published) => {
           if (request.ack) to.answerText(encodePublished(published, request.batch, requestId));
         });
@@ -138,13 +155,46 @@ export class WebSocketTransport {
     }
   }
 
+  /** Checks that a peer may ask this. */
+  #checkAccess({ grant }: WebSocketPeer, request: Request): void {
+    if (this.#deps.auth.required && grant === undefined) {
+      throw new ProtocolError("UNAUTHORIZED", `Send {"type":"auth","token":...} first`);
+    }
+    if (request.type !== "publish" && request.type !== "subscribe") return;
+    if (!may(grant, request.type, request.topic)) throw forbidden(request.type, request.topic);
+  }
+
+  /** Has the peer go by a new credential, and ends what that does not allow. */
+  async #authenticate(peer: WebSocketPeer, token: string, requestId: RawJson | undefined, to: Answerer): Promise<void> {
+    const { auth, broker } = this.#deps;
+    if (!auth.required) return this.#answer(to, { type: "ack", status: "ok" }, requestId);
+    const grant = await auth.check({ text: token, from: "frame" });
+    if (!peer.open) return;
+    if (peer.grant !== undefined && peer.grant.owner !== grant.owner) {
+      throw new ProtocolError("FORBIDDEN", "This connection belongs to another credential; open one of its own");
+    }
+    authorize(peer, grant);
+    const revoked = broker.revoke(peer.session, (topic) => may(grant, "subscribe", topic));
+    const expires_at = grant.expiresAt === undefined ? undefined : new Date(grant.expiresAt).toISOString();
+    this.#answer(to, { type: "ack", status: "ok", expires_at, ...(revoked.length > 0 && { revoked }) }, requestId);
+  }
+
+  /** Closes the connection of a client that has shown no credential in time. */
+  #giveUp(peer: WebSocketPeer): void {
+    if (!peer.open || peer.grant !== undefined) return;
+    const error = new ProtocolError("UNAUTHORIZED", "No credential was shown within AUTH_TIMEOUT_MS");
+    this.#refuse(peer, peer, error, undefined);
+    peer.close(CLOSE.unauthorized);
+  }
+
   #answer(to: Answerer, answer: Answer, requestId: RawJson | undefined): void {
     to.answerText(encodeAnswer(answer, requestId, this.#deps.clock.iso()));
   }
 
   #refuse(peer: WebSocketPeer, to: Answerer, cause: unknown, requestId: RawJson | undefined, what = "a frame"): void {
     const { metrics, log, throttle } = this.#deps;
-    metrics.refused(cause instanceof ProtocolError ? cause.code : "INTERNAL");
+    if (cause instanceof ProtocolError) metrics.refused(cause.code, cause.limit);
+    else metrics.refused("INTERNAL");
     if (cause instanceof ProtocolError) {
       const { code, message, topic } = cause;
       if (code === "LIMIT_EXCEEDED")

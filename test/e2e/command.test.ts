@@ -72,11 +72,11 @@ describe("a bad command line", () => {
   });
 });
 
-test("SIGHUP is logged, and does not end the executable", async () => {
+test("SIGHUP has keys and certificate read again, and does not end the executable", async () => {
   await using server = await startBinary();
   await using client = await Client.connect(server);
   server.process.kill("SIGHUP");
-  expect(await server.log.until("SIGHUP: there is nothing to read again, the server goes on")).toMatchObject({
+  expect(await server.log.until("keys and certificate were read again")).toMatchObject({
     level: "info",
   });
   expect(await client.ask({ type: "ping" })).toMatchObject({ type: "pong" });

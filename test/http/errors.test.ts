@@ -23,8 +23,15 @@ const REQUESTS: [ErrorCode, (url: string) => Promise<Response>][] = [
   ["UPGRADE_REQUIRED", (url) => fetch(`${url}/ws`)],
 ];
 
-/** What has tests of its own: limits, a shutdown, faults of ours, an engine that is away, and what no request is answered with. */
-const ELSEWHERE: readonly string[] = ["LIMIT_EXCEEDED", "SHUTTING_DOWN", "INTERNAL", "UNAVAILABLE", "SLOW_CONSUMER"];
+/** What has tests of its own: credentials, limits, a shutdown, faults of ours, an engine that is away, and what no request is answered with. */
+const ELSEWHERE: readonly string[] = [
+  "UNAUTHORIZED",
+  "LIMIT_EXCEEDED",
+  "SHUTTING_DOWN",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "SLOW_CONSUMER",
+];
 
 test("every code has a request here, or tests of its own", () => {
   const tried = new Set([...REQUESTS.map(([code]) => code), ...ELSEWHERE]);
@@ -55,6 +62,7 @@ test("a query parameter that is not known is refused by its name, and nothing is
   expect(problem).toMatchObject({
     status: 400,
     code: "BAD_REQUEST",
-    detail: "Unknown query parameter 'lastEventId'; this path knows last_n, since, client_id, queue, overflow",
+    detail:
+      "Unknown query parameter 'lastEventId'; this path knows last_n, since, client_id, queue, overflow, access_token",
   });
 });

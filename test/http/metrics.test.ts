@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { route } from "../../src/http/route.ts";
+import { OPEN } from "../support/make-registry.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { exposition, Metrics, type Metric } from "../../src/ops/metrics.ts";
@@ -55,6 +56,7 @@ describe("GET /metrics", () => {
       pubsub_events_delivered_total: "counter",
       pubsub_events_dropped_total: "counter",
       pubsub_errors_total: "counter",
+      pubsub_limit_refusals_total: "counter",
       pubsub_connections_closed_total: "counter",
       pubsub_topics: "gauge",
       pubsub_subscriptions: "gauge",
@@ -200,7 +202,11 @@ describe("counters", () => {
       ),
     ).toEqual({ "errors TOPIC_NOT_FOUND": 3 });
     const more = { type: "subscribe", topic: "t", client_id: "b" };
-    expect(await ask(more, { ...more, queue: 51 })).toEqual({ "errors LIMIT_EXCEEDED": 2 });
+    expect(await ask(more, { ...more, queue: 51 })).toEqual({
+      "errors LIMIT_EXCEEDED": 2,
+      "limit_refusals MAX_SUBSCRIPTIONS_PER_CONNECTION": 1,
+      "limit_refusals MAX_SUBSCRIBER_QUEUE": 1,
+    });
   });
 
   test("count each problem over HTTP by its code", async () => {
@@ -229,7 +235,8 @@ describe("counters", () => {
       const steps = await moved(server, async () => {
         expect(await problemOf(await ask())).toMatchObject({ status, code });
       });
-      expect(steps, `${status}`).toEqual({ [`errors ${code}`]: 1 });
+      const limited = code === "LIMIT_EXCEEDED" ? { "limit_refusals MAX_TOPICS": 1 } : {};
+      expect(steps, `${status}`).toEqual({ [`errors ${code}`]: 1, ...limited });
     }
   });
 
@@ -250,10 +257,13 @@ describe("counters", () => {
     const metrics = new Metrics();
     const log = new Logger("error", "text", () => {});
     const handler = route<undefined>(
-      { mayConnect: () => "yes", stopping: () => false, log, throttle: new Throttle(log), metrics },
+      { auth: OPEN, mayConnect: () => "yes", stopping: () => false, log, throttle: new Throttle(log), metrics },
       {
-        GET: () => {
-          throw new Error("the cause");
+        GET: {
+          needs: "nothing",
+          handle: () => {
+            throw new Error("the cause");
+          },
         },
       },
     );
@@ -291,7 +301,11 @@ describe("counters", () => {
       expect((await three.closed).code).toBe(4429);
       expect((await problemOf(await fetch(topicUrl(server, "t", "/events")))).status).toBe(429);
     });
-    expect(tooMany).toEqual({ "connections_closed 4429 limit exceeded": 1, "errors LIMIT_EXCEEDED": 2 });
+    expect(tooMany).toEqual({
+      "connections_closed 4429 limit exceeded": 1,
+      "errors LIMIT_EXCEEDED": 2,
+      "limit_refusals MAX_CONNECTIONS": 2,
+    });
     const deleted = await moved(server, async () => {
       await deleteTopic(server, "t");
       expect((await one.closed).code).toBe(4404);

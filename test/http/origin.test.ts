@@ -6,11 +6,16 @@ import { startTestServer } from "../support/server.ts";
 
 const LIST = ["https://app.example", "http://localhost:3000", "capacitor://localhost", "chrome-extension://AbCdEf"];
 
-function allowedTo(origin: string | undefined, host: string | undefined, list?: readonly string[]): Allowed {
+function allowedTo(
+  origin: string | undefined,
+  host: string | undefined,
+  list?: readonly string[],
+  asksForCredential = true,
+): Allowed {
   const headers = new Headers();
   if (origin !== undefined) headers.set("origin", origin);
   if (host !== undefined) headers.set("host", host);
-  return originPolicy(list)(new Request("http://server/", { headers }));
+  return originPolicy(list, asksForCredential)(new Request("http://server/", { headers }));
 }
 
 describe("an origin", () => {
@@ -34,6 +39,43 @@ describe("an origin", () => {
     for (const list of [undefined, [], LIST, ["*"]]) {
       expect(allowedTo(origin, host, list), JSON.stringify(list)).toBe("with credentials");
     }
+  });
+
+  test.each(own)(
+    "%s is the own one of the host %s where no credential is asked for only if no name can be meant",
+    (origin, host) => {
+      const isAddress = /^https?:\/\/(\[|\d)/i.test(origin);
+      for (const list of [undefined, [], LIST]) {
+        expect(allowedTo(origin, host, list, false)).toBe(isAddress ? "with credentials" : "no");
+      }
+      expect(allowedTo(origin, host, ["*"], false)).toBe(isAddress ? "with credentials" : "yes");
+      expect(allowedTo(origin, host, [origin], false)).toBe("with credentials");
+    },
+  );
+
+  test("of localhost is the own one, whether or not a credential is asked for", () => {
+    for (const asks of [true, false]) {
+      expect(allowedTo("http://localhost:8000", "localhost:8000", [], asks)).toBe("with credentials");
+      expect(allowedTo("http://app.localhost", "app.localhost", [], asks)).toBe("with credentials");
+      expect(allowedTo("http://localhost.example", "localhost.example", [], asks)).toBe(
+        asks ? "with credentials" : "no",
+      );
+    }
+  });
+
+  test.each([
+    ["an image of another site", "cross-site", "no-cors", "/topics/t/events", "no"],
+    ["a frame of another site that asks for a stream", "cross-site", "navigate", "/topics/t/events", "no"],
+    ["a link from another site", "cross-site", "navigate", "/topics", "with credentials"],
+    ["an address typed by a person", "none", "navigate", "/topics/t/events", "with credentials"],
+    ["a page of its own", "same-origin", "cors", "/topics/t/events", "with credentials"],
+    ["no browser", undefined, undefined, "/topics/t/events", "with credentials"],
+  ] as const)("that is absent, of %s: %s, %s, %s", (_what, site, mode, path, allowed) => {
+    const headers = new Headers({ host: "127.0.0.1" });
+    if (site !== undefined) headers.set("sec-fetch-site", site);
+    if (mode !== undefined) headers.set("sec-fetch-mode", mode);
+    expect(originPolicy([])(new Request(`http://127.0.0.1${path}`, { headers }))).toBe(allowed);
+    expect(originPolicy(["*"])(new Request(`http://127.0.0.1${path}`, { headers }))).toBe("with credentials");
   });
 
   const other: [origin: string, host: string | undefined][] = [

@@ -253,9 +253,12 @@ describe("readEventsQuery", () => {
     ["queue=0", "'queue' must be an integer of 1 or more"],
     [
       "lastEventId=e:4",
-      "Unknown query parameter 'lastEventId'; this path knows last_n, since, client_id, queue, overflow",
+      "Unknown query parameter 'lastEventId'; this path knows last_n, since, client_id, queue, overflow, access_token",
     ],
-    ["since=4&epoch=e", "Unknown query parameter 'epoch'; this path knows last_n, since, client_id, queue, overflow"],
+    [
+      "since=4&epoch=e",
+      "Unknown query parameter 'epoch'; this path knows last_n, since, client_id, queue, overflow, access_token",
+    ],
     ["queue=00", "'queue' must be an integer of 1 or more"],
     ["overflow=Latest", "'overflow' must be one of drop_oldest, latest, disconnect"],
     ["overflow=0", "'overflow' must be one of drop_oldest, latest, disconnect"],

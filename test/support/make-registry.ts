@@ -1,9 +1,12 @@
+import { Authenticator } from "../../src/auth/authenticator.ts";
+import type { Grant } from "../../src/auth/permissions.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import type { Look } from "../../src/kernel/progress.ts";
 import { AnswerBudget } from "../../src/ops/answer-budget.ts";
 import { Clock } from "../../src/ops/clock.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { nextTurn } from "../../src/ops/next-turn.ts";
+import { PublishLimits } from "../../src/ops/publish-limits.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
 import type { Close } from "../../src/protocol/codes.ts";
 import { Closing, type ClosingDeps } from "../../src/transport/closing.ts";
@@ -15,6 +18,12 @@ import { WebSocketPeer, type WebSocketPeerDeps } from "../../src/transport/webso
 import { FakePeer } from "./fake-peer.ts";
 import { makeBroker, type BrokerOptions } from "./make-broker.ts";
 import { FAULTLESS } from "./make-logger.ts";
+
+/** Asks nobody for a credential. */
+export const OPEN = new Authenticator({ keys: undefined, tokens: undefined });
+
+/** Lets everything be published. */
+export const UNLIMITED = new PublishLimits({ maxBatchMessages: 1e9, maxMessagesPerSecond: 0, maxBytesPerSecond: 0 });
 
 /** Longer than any test. */
 const LONG_MS = 3_600_000;
@@ -39,7 +48,7 @@ export function makeRegistry(own: RegistryOptions = {}, ports: BrokerOptions = {
     log,
   };
   const closing = new Closing({ closeGraceMs: LONG_MS, closingBytes: 1e6, progress: undefined, ...shared });
-  const registry = new PeerRegistry({ maxConnections: 100, closing, ...shared });
+  const registry = new PeerRegistry({ maxConnections: 100, maxConnectionsPerAddress: 100, closing, ...shared });
   const shutdown = new Shutdown(broker, registry, closing);
   const deps: WebSocketPeerDeps = { registry, budget: new AnswerBudget(1e6), sendBufferBytes: 262_144, ...shared };
   return {
@@ -69,6 +78,7 @@ export class FakeConnectedPeer extends FakePeer implements ConnectedPeer {
   /** How its connection has come to its end. */
   end: "finished" | "cut off" | undefined;
   readonly session;
+  grant: Grant | undefined;
   readonly #registry: PeerRegistry;
 
   constructor(registry: PeerRegistry, broker: Broker) {

@@ -1,8 +1,10 @@
-import { readConfig, settings } from "../../src/config.ts";
+import { openCredentials } from "../../src/auth/open.ts";
+import { readConfig, settings, type Config } from "../../src/config.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { Logger } from "../../src/ops/logger.ts";
 import { ANSWERS } from "../../src/protocol/schema.ts";
-import { startServer, type RunningServer } from "../../src/server.ts";
+import { startServer, type RunningServer, type ServerParts } from "../../src/server.ts";
+import { readTls } from "../../src/tls.ts";
 import { topicUrl } from "./answers.ts";
 import { LateEngine } from "./late-engine.ts";
 import { Random, seedOfRun } from "./random.ts";
@@ -20,13 +22,26 @@ export const ENGINES: Record<string, EngineOver> = {
 
 /** A server on a free port of 127.0.0.1, set by the names of the environment; `await using` stops it. */
 export function startTestServer(env: Record<string, string> = {}, engineOver?: EngineOver): TestServer {
+  return start(configOf(env), { engineOver });
+}
+
+/** The same, with the keys and the certificate that the environment names. */
+export async function startGuardedServer(env: Record<string, string>): Promise<TestServer> {
+  const config = configOf(env);
+  return start(config, { credentials: await openCredentials(config), tls: readTls(config) });
+}
+
+function configOf(env: Record<string, string>): Config {
   for (const name of Object.keys(env)) {
     if (!settings.some(({ variable }) => variable === name)) throw new Error(`There is no setting ${name}`);
   }
+  return readConfig({}, { HOST: "127.0.0.1", PORT: "0", SHUTDOWN_GRACE_MS: "0", LOG_LEVEL: "error", ...env });
+}
+
+function start(config: Config, parts: ServerParts): TestServer {
   const lines: string[] = [];
-  const config = readConfig({}, { HOST: "127.0.0.1", PORT: "0", SHUTDOWN_GRACE_MS: "0", LOG_LEVEL: "error", ...env });
   const log = new Logger(config.logLevel, "text", (line) => void lines.push(line));
-  const server = startServer(config, log, engineOver);
+  const server = startServer(config, log, parts);
   const wsUrl = `${server.url.replace("http", "ws")}/ws`;
   return { ...server, wsUrl, lines, [Symbol.asyncDispose]: () => server.stop() };
 }

@@ -128,13 +128,13 @@ describe("of all that are to be closed", () => {
     const { registry, closing, connect, toClose, reasons } = setUp({ maxConnections: 3 });
     const staying = connect();
     const [first, second] = [toClose(), toClose()];
-    registry.checkRoom();
+    registry.checkRoom(undefined);
     expect([staying.end, first.end, second.end]).toEqual([undefined, "cut off", undefined]);
     connect();
-    registry.checkRoom();
+    registry.checkRoom(undefined);
     expect(second.end).toBe("cut off");
     connect();
-    expect(() => registry.checkRoom()).toThrow("MAX_CONNECTIONS is 3");
+    expect(() => registry.checkRoom(undefined)).toThrow("MAX_CONNECTIONS is 3");
     expect([staying.end, registry.size, closing.ended.cutOff]).toEqual([undefined, 3, 2]);
     expect(reasons()).toEqual(Array(2).fill(expect.stringContaining("room was needed")));
   });

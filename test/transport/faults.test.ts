@@ -5,7 +5,7 @@ import { FlushScheduler } from "../../src/transport/flush-scheduler.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
 import { Client, ID } from "../support/client.ts";
 import { makeLogger } from "../support/make-logger.ts";
-import { makeRegistry } from "../support/make-registry.ts";
+import { makeRegistry, OPEN, UNLIMITED } from "../support/make-registry.ts";
 import { startTestServer } from "../support/server.ts";
 
 test("a fault of ours is logged with its cause, answered INTERNAL without it, and the connection lives", async () => {
@@ -17,6 +17,9 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
   };
   const sockets = new WebSocketTransport({
     ...deps,
+    publishLimits: UNLIMITED,
+    auth: OPEN,
+    authTimeoutMs: 1000,
     broker,
     engine,
     log,
@@ -28,7 +31,9 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     port: 0,
     hostname: "127.0.0.1",
     fetch: (request, bun) =>
-      bun.upgrade(request, { data: { port: undefined, peer: undefined } }) ? undefined : new Response(),
+      bun.upgrade(request, { data: { port: undefined, address: undefined, grant: undefined, peer: undefined } })
+        ? undefined
+        : new Response(),
     websocket: sockets.handler(),
   });
   await using client = await Client.connect({ wsUrl: `ws://127.0.0.1:${server.port}/` });

@@ -83,9 +83,9 @@ test("PeerRegistry counts one that is gone twice only once, and gives its place 
   const [one, two] = [connect(), connect()];
   broker.subscribe(one.session, "t", "one");
   broker.subscribe(two.session, "t", "two");
-  expect(() => registry.checkRoom()).toThrow("MAX_CONNECTIONS is 2");
+  expect(() => registry.checkRoom(undefined)).toThrow("MAX_CONNECTIONS is 2");
   registry.gone(one, "hung up");
   registry.gone(one, "hung up");
   expect([registry.count("websocket"), registry.count("sse"), broker.stats.subscriptions]).toEqual([1, 0, 1]);
-  registry.checkRoom();
+  registry.checkRoom(undefined);
 });

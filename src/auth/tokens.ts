@@ -1,0 +1,166 @@
+import { createPublicKey } from "node:crypto";
+import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from "jose";
+import { z } from "zod";
+import { ProtocolError } from "../protocol/codes.ts";
+import { Grant, permissionFields, type Permissions } from "./permissions.ts";
+
+/** How far clocks may differ, in seconds. */
+export const LEEWAY_SEC = 30;
+
+/** What `JWT_PUBLIC_KEY_FILE` and `JWT_JWKS_URL` may sign with; never what a token says by itself. */
+const PUBLIC_ALGORITHMS: NonNullable<JWTVerifyOptions["algorithms"]> = ["RS256", "ES256", "EdDSA"];
+
+/** RFC 7518 §3.2: a key of HS256 has as many bits as its hash. */
+const LEAST_SECRET_BYTES = 32;
+
+/** How long the server of a JWKS may take, in milliseconds. */
+const JWKS_TIMEOUT_MS = 5000;
+
+const claim = z.strictObject(permissionFields).prefault({});
+
+/** What the claims `iss` and `aud` of a token must be, where they are given. */
+export type TokenLimits = { issuer?: string | undefined; audience?: string | undefined };
+
+type Verified = { payload: JWTPayload; kid?: string | undefined };
+
+/** One source of keys. */
+export type KeySource = {
+  verify(token: string, options: JWTVerifyOptions): Promise<Verified>;
+  /** Names the key that a token was checked with. */
+  issuer(verified: Verified): string;
+  /** Whether it still has that key. */
+  has(issuer: string): boolean;
+};
+
+/** Checks JSON Web Tokens (RFC 7519) against the keys of the configuration. */
+export class Tokens {
+  readonly #sources: readonly KeySource[];
+  readonly #options: JWTVerifyOptions;
+
+  /** @param sources tried one after the other */
+  constructor(sources: readonly KeySource[], { issuer, audience }: TokenLimits) {
+    this.#sources = sources;
+    this.#options = {
+      clockTolerance: LEEWAY_SEC,
+      requiredClaims: ["exp"],
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(audience === undefined ? {} : { audience }),
+    };
+  }
+
+  static readonly secret = secretSource;
+  static readonly publicKey = publicKeySource;
+  static readonly jwks = jwksSource;
+
+  /** @throws {ProtocolError} `UNAUTHORIZED` */
+  async verify(token: string): Promise<Grant> {
+    let problem = "The token is not signed by a key that this server knows";
+    for (const source of this.#sources) {
+      try {
+        const verified = await source.verify(token, this.#options);
+        return grantOf(verified.payload, source.issuer(verified));
+      } catch (cause) {
+        if (cause instanceof ProtocolError) throw cause;
+        problem = problemOf(cause) ?? problem;
+      }
+    }
+    throw new ProtocolError("UNAUTHORIZED", problem);
+  }
+
+  /** Whether the key that a grant was checked with is still there. */
+  has({ issuer }: Grant): boolean {
+    return this.#sources.some((source) => source.has(issuer));
+  }
+}
+
+/** A token to be made: what it allows, to whom, and for how long. */
+export type TokenRequest = { sub: string; permissions: Permissions; ttlSec: number } & TokenLimits;
+
+/**
+ * Makes a token that is signed with HS256.
+ *
+ * @param file what `JWT_SECRET_FILE` holds
+ * @throws {Error} where that is too short
+ */
+export function signToken(file: Buffer, { sub, permissions, ttlSec, issuer, audience }: TokenRequest): Promise<string> {
+  const token = new SignJWT({ pubsub: { ...permissions } })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(sub)
+    .setIssuedAt()
+    .setExpirationTime(`${ttlSec}s`);
+  if (issuer !== undefined) token.setIssuer(issuer);
+  if (audience !== undefined) token.setAudience(audience);
+  return token.sign(secretIn(file));
+}
+
+/** The secret in a file, without the line end that an editor leaves behind it. */
+function secretIn(file: Buffer): Buffer {
+  let end = file.length;
+  while (end > 0 && (file[end - 1] === 0x0a || file[end - 1] === 0x0d)) end--;
+  if (end >= LEAST_SECRET_BYTES) return file.subarray(0, end);
+  throw new Error(`a secret has ${LEAST_SECRET_BYTES} bytes or more, and this one has ${end}`);
+}
+
+function grantOf(payload: JWTPayload, issuer: string): Grant {
+  const read = claim.safeParse(payload["pubsub"]);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    const where = ["pubsub", ...(issue?.path ?? [])].join(".");
+    throw new ProtocolError("UNAUTHORIZED", `The token's claim '${where}' is not as it should be: ${issue?.message}`);
+  }
+  // One without a subject is nobody else's: it takes over no subscription, not even that of another like it.
+  const owner = payload.sub === undefined ? `token ${crypto.randomUUID()}` : `sub ${payload.sub}`;
+  return new Grant({ owner, permissions: read.data, issuer, expiresAt: 1000 * (payload.exp ?? 0) });
+}
+
+/** What is wrong with a token, in words for the one who sent it; undefined where another key may fit. */
+function problemOf(cause: unknown): string | undefined {
+  if (cause instanceof errors.JWTExpired) return "The token has expired";
+  if (cause instanceof errors.JWTClaimValidationFailed) {
+    if (cause.claim === "nbf") return "The token is not valid yet";
+    const missing = cause.reason === "missing" ? "is missing" : "is not the one that this server wants";
+    return `The token's claim '${cause.claim}' ${missing}`;
+  }
+  return undefined;
+}
+
+function secretSource(file: Buffer): KeySource {
+  const secret = secretIn(file);
+  const id = `secret ${hashOf(secret)}`;
+  return {
+    verify: (token, options) => jwtVerify(token, secret, { ...options, algorithms: ["HS256"] }),
+    issuer: () => id,
+    has: (issuer) => issuer === id,
+  };
+}
+
+function publicKeySource(pem: string): KeySource {
+  const key = createPublicKey(pem);
+  const type = key.asymmetricKeyType;
+  const algorithm = type === "rsa" ? "RS256" : type === "ec" ? "ES256" : type === "ed25519" ? "EdDSA" : undefined;
+  if (algorithm === undefined) throw new Error(`must be an RSA, P-256 or Ed25519 key, not ${type}`);
+  const id = `public key ${hashOf(pem)}`;
+  return {
+    verify: (token, options) => jwtVerify(token, key, { ...options, algorithms: [algorithm] }),
+    issuer: () => id,
+    has: (issuer) => issuer === id,
+  };
+}
+
+async function jwksSource(url: string): Promise<KeySource> {
+  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: JWKS_TIMEOUT_MS });
+  await keys.reload();
+  const id = (kid: unknown) => `jwks ${typeof kid === "string" ? kid : ""}`;
+  return {
+    verify: async (token, options) => {
+      const { payload, protectedHeader } = await jwtVerify(token, keys, { ...options, algorithms: PUBLIC_ALGORITHMS });
+      return { payload, kid: protectedHeader.kid };
+    },
+    issuer: ({ kid }) => id(kid),
+    has: (issuer) => keys.jwks()?.keys.some(({ kid }) => id(kid) === issuer) ?? false,
+  };
+}
+
+function hashOf(key: string | Buffer): string {
+  return new Bun.CryptoHasher("sha256").update(key).digest("hex");
+}

@@ -1,0 +1,46 @@
+import type { Authenticator, Credential } from "../auth/authenticator.ts";
+import { may, type Action, type Grant } from "../auth/permissions.ts";
+import { forbidden } from "../protocol/codes.ts";
+import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
+
+/** Who may ask: everyone, whoever has a credential, or whoever may do this. */
+export type Needs = "nothing" | "credential" | Action;
+
+/** Where an `EventSource`, which can set no header, puts its token. */
+const TOKEN_PARAMETER = "access_token";
+
+/** The credential of a request (RFC 6750 §2), if it has one. */
+export function credentialOf(request: RoutedRequest): Credential | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  const header = bearer ?? request.headers.get("x-api-key") ?? undefined;
+  if (header !== undefined) return { text: header, from: "header" };
+  const query = queryOf(request).get(TOKEN_PARAMETER);
+  return query === null ? undefined : { text: query, from: "query" };
+}
+
+/**
+ * Checks that a request may be answered. Returns what its credential allows; undefined where none is asked for.
+ *
+ * @throws {ProtocolError} `UNAUTHORIZED`, `FORBIDDEN`
+ */
+export async function checkAccess(
+  auth: Authenticator,
+  request: RoutedRequest,
+  needs: Needs,
+): Promise<Grant | undefined> {
+  if (!auth.required || needs === "nothing") return undefined;
+  const grant = await auth.check(credentialOf(request));
+  if (needs === "credential") return grant;
+  const topic = needs === "admin" ? undefined : topicOf(request);
+  if (!may(grant, needs, topic)) throw forbidden(needs, topic);
+  return grant;
+}
+
+/** How a client without the right credential is told what to show (RFC 6750 §3). */
+export function challenge(request: RoutedRequest, code: string): Record<string, string> {
+  if (code === "UNAUTHORIZED") {
+    const error = credentialOf(request) === undefined ? "" : `, error="invalid_token"`;
+    return { "www-authenticate": `Bearer realm="pubsub"${error}` };
+  }
+  return {};
+}

@@ -1,0 +1,78 @@
+import type { Authenticator } from "../auth/authenticator.ts";
+import { may } from "../auth/permissions.ts";
+import { LEEWAY_SEC } from "../auth/tokens.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Throttle } from "../ops/throttle.ts";
+import { CLOSE } from "../protocol/codes.ts";
+import { authorize, factsOf, type ConnectedPeer } from "./connected-peer.ts";
+
+/** How often grants are looked at, in milliseconds. */
+const LOOK_MS = 1000;
+
+export type GrantWatchDeps = {
+  auth: Authenticator;
+  broker: Broker;
+  peers: Iterable<ConnectedPeer>;
+  throttle: Throttle;
+  /** The time, in milliseconds since 1970 UTC. */
+  now(): number;
+};
+
+/**
+ * Ends what a credential allowed when that credential ends: a token that has expired, after `LEEWAY_SEC`, and a key that is
+ * gone, at once.
+ */
+export class GrantWatch {
+  readonly #deps: GrantWatchDeps;
+  readonly #toldOfExpiry = new WeakSet<ConnectedPeer>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(deps: GrantWatchDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    if (this.#deps.auth.required) this.#timer ??= setInterval(() => this.look(), LOOK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Tells and closes those whose token has expired. */
+  look(): void {
+    const now = this.#deps.now();
+    for (const peer of [...this.#deps.peers]) {
+      const expiresAt = peer.grant?.expiresAt;
+      if (expiresAt === undefined || now < expiresAt) this.#toldOfExpiry.delete(peer);
+      else if (now >= expiresAt + 1000 * LEEWAY_SEC) this.#close(peer, "its token has expired");
+      else if (!this.#toldOfExpiry.has(peer)) {
+        this.#toldOfExpiry.add(peer);
+        peer.notice({ type: "info", msg: "token_expired" });
+      }
+    }
+  }
+
+  /** To be called when the keys have changed: closes those whose key is gone, and ends what theirs does not allow any more. */
+  recheck(): void {
+    const { auth, broker } = this.#deps;
+    for (const peer of [...this.#deps.peers]) {
+      if (peer.grant === undefined) continue;
+      const grant = auth.current(peer.grant);
+      if (grant === undefined) {
+        this.#close(peer, "its key is gone");
+        continue;
+      }
+      authorize(peer, grant);
+      broker.revoke(peer.session, (topic) => may(grant, "subscribe", topic));
+    }
+  }
+
+  #close(peer: ConnectedPeer, reason: string): void {
+    const { broker, throttle } = this.#deps;
+    throttle.warn("a connection is closed: it is no longer authorized", { ...factsOf(peer), reason });
+    broker.end(peer.session, "connection closed");
+    peer.close(CLOSE.unauthorized);
+  }
+}
