@@ -31,7 +31,7 @@ export class WebSocketSubscriber extends ReturningSubscriber {
 
   protected opened(status: number): void {
     if (status !== 101) throw new Error(`Answered ${status} in place of 101`);
-    for (const seat of this.seats) this.#subscribe(seat, seat.wish(this.random));
+    for (const seat of this.seats) if (!this.#isAsked(seat)) this.#subscribe(seat, seat.wish(this.random));
   }
 
   protected frame(frame: Frame): void {
@@ -46,7 +46,7 @@ export class WebSocketSubscriber extends ReturningSubscriber {
 
   protected act(): void {
     const seat = this.random.pick(this.seats);
-    if ([...this.#pending.values()].some((pending) => pending.seat === seat)) return;
+    if (this.#isAsked(seat)) return;
     if (!seat.live) this.#subscribe(seat, seat.wish(this.random));
     else if (this.random.chance(0.5)) this.#unsubscribe(seat);
     else this.#subscribe(seat, seat.wish(this.random, 0.4));
@@ -57,6 +57,11 @@ export class WebSocketSubscriber extends ReturningSubscriber {
       if (subscribes) this.books.joinedUnheard(seat.topic, seat.clientId);
     }
     this.#pending.clear();
+  }
+
+  /** Whether something is asked for that is not answered. On a slow machine it may be so before the connection is open. */
+  #isAsked(seat: Seat): boolean {
+    return [...this.#pending.values()].some((pending) => pending.seat === seat);
   }
 
   #subscribe(seat: Seat, made: Made): void {
