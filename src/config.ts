@@ -54,6 +54,13 @@ const SETTINGS = {
     "connections of subscribers, WebSockets and event streams together; no more than the limit of open files allows",
   ),
   maxConnectionsPerAddress: integer(100_000, 1, 10_000_000, "the same from one address"),
+  maxHttpRequests: integer(10_000, 1, 10_000_000, "HTTP requests under way, without probes and event streams"),
+  maxRequestsUnderWay: integer(
+    64,
+    1,
+    1_000_000,
+    "requests of one WebSocket that are not answered yet; then it is read no further",
+  ),
   trustedProxies: addresses("proxies whose X-Forwarded-For is believed, addresses or subnets separated by commas"),
   maxSubscriptionsPerConnection: integer(128, 1, 1_000_000, "subscriptions of one connection"),
   maxBatchMessages: integer(100_000, 1, 10_000_000, "messages of one publish"),

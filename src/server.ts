@@ -9,6 +9,7 @@ import { addressBy } from "./http/client.ts";
 import { LargeAnswers } from "./http/large-answers.ts";
 import { originPolicy } from "./http/origin.ts";
 import { notFound, routes } from "./http/routes.ts";
+import { RequestsUnderWay } from "./http/under-way.ts";
 import { openLibc } from "./kernel/libc.ts";
 import { OpenFiles } from "./kernel/open-files.ts";
 import { Progress } from "./kernel/progress.ts";
@@ -106,6 +107,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     nextTurn: inNextTurn,
     budget,
     sendBufferBytes,
+    maxRequestsUnderWay: config.maxRequestsUnderWay,
     authTimeoutMs,
     heartbeats: heartbeat.enabled,
   });
@@ -114,6 +116,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     events: new SseTransport(shared),
     answers: new LargeAnswers(budget),
     mayConnect: originPolicy(config.allowedOrigins, auth.required),
+    underWay: new RequestsUnderWay(config.maxHttpRequests),
     addressOf: addressBy(new ClientAddress(config.trustedProxies)),
     stopping: () => stopping,
     startedAt,

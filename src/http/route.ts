@@ -8,6 +8,7 @@ import { shorten } from "../protocol/read.ts";
 import { challenge, checkAccess, type Needs } from "./access.ts";
 import type { Allowed } from "./origin.ts";
 import { problem } from "./problem.ts";
+import type { RequestsUnderWay } from "./under-way.ts";
 import { pathOf, type RoutedRequest } from "./topic-path.ts";
 
 type Answer = Response | undefined;
@@ -23,6 +24,7 @@ export type Handler<Server> = (
 export type Access<Server> = { readonly needs: Needs; readonly handle: Handler<Server> };
 
 export type RouteDeps = {
+  underWay: RequestsUnderWay;
   auth: Authenticator;
   mayConnect: (request: Request) => Allowed;
   stopping: () => boolean;
@@ -63,6 +65,7 @@ export function guarded<Server>(
   whileStopping: boolean,
   pick: (request: RoutedRequest) => Access<Server>,
 ) {
+  const { underWay } = deps;
   return async (request: RoutedRequest, server: Server): Promise<Answer> => {
     const allowed = deps.mayConnect(request);
     try {
@@ -70,8 +73,10 @@ export function guarded<Server>(
       if (deps.stopping() && !whileStopping) throw shuttingDown();
       checkFields(request);
       const { needs, handle } = pick(request);
-      const grant = await checkAccess(deps.auth, request, needs);
-      const answer = await handle(request, server, grant);
+      const answer = await underWay.run(needs !== "nothing", async () => {
+        const grant = await checkAccess(deps.auth, request, needs);
+        return handle(request, server, grant);
+      });
       return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
       const error = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);

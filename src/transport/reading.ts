@@ -56,4 +56,8 @@ export class Reading {
     this.#pausedFor = this.#pausedFor.filter((other) => other !== reason);
     if (this.#pausedFor.length === 0) this.#socket.resume();
   }
+
+  resumeAll(): void {
+    for (const reason of this.#pausedFor) this.resume(reason);
+  }
 }

@@ -1,6 +1,3 @@
-/** How many requests of one connection may be under way or wait. Beyond that nothing more is read from it. */
-export const MAX_REQUESTS_UNDER_WAY = 64;
-
 /** Where the answer of a request goes. */
 export interface Answerer {
   answerText(text: string): void;

@@ -15,7 +15,7 @@ import { HEARTBEAT_TOPIC } from "./heartbeat.ts";
 import type { PeerRegistry } from "./peer-registry.ts";
 import { Reading } from "./reading.ts";
 import { Receipts } from "./receipts.ts";
-import { MAX_REQUESTS_UNDER_WAY, RequestOrder, type Answerer } from "./request-order.ts";
+import { RequestOrder, type Answerer } from "./request-order.ts";
 import type { Socket } from "./socket.ts";
 
 /** What every peer of a server shares. */
@@ -28,6 +28,8 @@ export type WebSocketPeerDeps = {
   budget: AnswerBudget;
   /** How much is sent to a client before a receipt is due; also the size of the kernel's send buffer, in bytes. */
   sendBufferBytes: number;
+  /** How many requests of a client may be under way or wait. Beyond that it is read no further. */
+  maxRequestsUnderWay: number;
 };
 
 /** The payload of the ping behind the last frame. Its pong (RFC 6455 §5.5.3) says that everything before it was read. */
@@ -178,7 +180,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
   /** The order of its requests, made when one waits for an engine. */
   get requests(): RequestOrder {
     this.#requests ??= new RequestOrder(this, () => {
-      if (this.underWay <= MAX_REQUESTS_UNDER_WAY / 2) this.#reading.resume("requests under way");
+      if (this.underWay <= this.#deps.maxRequestsUnderWay / 2) this.#reading.resume("requests under way");
     });
     return this.#requests;
   }
@@ -190,13 +192,12 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
 
   /** Call when a request is under way or waits. Stops reading if there are too many. */
   limitUnderWay(): void {
-    if (this.open && this.underWay >= MAX_REQUESTS_UNDER_WAY) this.#reading.pause("requests under way");
+    if (this.open && this.underWay >= this.#deps.maxRequestsUnderWay) this.#reading.pause("requests under way");
   }
 
   #pauseForUnread(): void {
     if (!this.open || !this.#reading.pause("unread answers")) return;
-    const message = "a client does not read its answers: nothing more is read from it until it does";
-    this.#deps.throttle.warn(message, factsOf(this));
+    this.#deps.throttle.warn("a client does not read its answers: it is read no further until it does", factsOf(this));
   }
 
   listen(on: boolean): void {
@@ -218,8 +219,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     this.#deps.registry.closing(this, close);
     this.#socket.ping(RECEIPT);
     // The client's pong has to be read.
-    this.#reading.resume("unread answers");
-    this.#reading.resume("requests under way");
+    this.#reading.resumeAll();
   }
 
   finish(): void {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { connect } from "node:net";
 import { post, problemOf, topicUrl } from "../support/answers.ts";
 import { Client, ID } from "../support/client.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
@@ -77,4 +78,25 @@ test.each([
   expect(status).toBe(429);
   await until(async () => (await publish(fast)).type === "ack");
   expect(await refusals(server, limit)).toBeGreaterThan(1);
+});
+
+test("MAX_HTTP_REQUESTS bounds requests under way, those with half a body too; probes and streams are answered", async () => {
+  await using server = startTestServer({ TOPICS: "t", MAX_HTTP_REQUESTS: "2" });
+  const halves = [1, 2].map(() => {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write("POST /topics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{");
+    return socket;
+  });
+  await until(async () => (await fetch(`${server.url}/health`)).status === 429);
+  expect(await problemOf(await fetch(`${server.url}/topics`))).toMatchObject({
+    status: 429,
+    detail: expect.stringContaining("MAX_HTTP_REQUESTS is 2"),
+  });
+  for (const probe of ["/livez", "/readyz"]) expect((await fetch(server.url + probe)).status).toBe(200);
+  for (const socket of halves) socket.destroy();
+  await until(async () => (await fetch(`${server.url}/health`)).status === 200);
+  const streams = await Promise.all(Array.from({ length: 4 }, () => fetch(topicUrl(server, "t", "/events"))));
+  expect(streams.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+  for (const stream of streams) await stream.body?.cancel();
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { route } from "../../src/http/route.ts";
+import { RequestsUnderWay } from "../../src/http/under-way.ts";
 import { OPEN } from "../support/make-registry.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
 import { Logger } from "../../src/ops/logger.ts";
@@ -257,7 +258,15 @@ describe("counters", () => {
     const metrics = new Metrics();
     const log = new Logger("error", "text", () => {});
     const handler = route<undefined>(
-      { auth: OPEN, mayConnect: () => "yes", stopping: () => false, log, throttle: new Throttle(log), metrics },
+      {
+        auth: OPEN,
+        underWay: new RequestsUnderWay(9),
+        mayConnect: () => "yes",
+        stopping: () => false,
+        log,
+        throttle: new Throttle(log),
+        metrics,
+      },
       {
         GET: {
           needs: "nothing",

@@ -144,7 +144,7 @@ test("the log tells of a client that does not read its answers, once, and says w
     deaf.send(ping);
     await health(server);
   }
-  const words = "WARN  a client does not read its answers: nothing more is read from it until it does";
+  const words = "WARN  a client does not read its answers: it is read no further until it does";
   const who = "transport=websocket address=127.0.0.1 topic=t client_id=deaf";
   expect(linesOf(server, "does not read")).toEqual([`${words} ${who}`]);
   deaf.cut();

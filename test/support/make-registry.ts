@@ -50,7 +50,13 @@ export function makeRegistry(own: RegistryOptions = {}, ports: BrokerOptions = {
   const closing = new Closing({ closeGraceMs: LONG_MS, closingBytes: 1e6, progress: undefined, ...shared });
   const registry = new PeerRegistry({ maxConnections: 100, maxConnectionsPerAddress: 100, closing, ...shared });
   const shutdown = new Shutdown(broker, registry, closing);
-  const deps: WebSocketPeerDeps = { registry, budget: new AnswerBudget(1e6), sendBufferBytes: 262_144, ...shared };
+  const deps: WebSocketPeerDeps = {
+    registry,
+    budget: new AnswerBudget(1e6),
+    sendBufferBytes: 262_144,
+    maxRequestsUnderWay: 64,
+    ...shared,
+  };
   return {
     broker,
     metrics,

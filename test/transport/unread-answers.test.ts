@@ -28,8 +28,7 @@ async function standstill(server: { url: string }, topic: string, healthy: Clien
   return now;
 }
 
-const PAUSED =
-  /WARN +a client does not read its answers: nothing more is read from it until it does transport=websocket/;
+const PAUSED = /WARN +a client does not read its answers: it is read no further until it does transport=websocket/;
 
 test("who publishes 20,000 messages, reads no ack and says goodbye has them all published", async () => {
   await using server = startTestServer({ LOG_LEVEL: "warn" });
