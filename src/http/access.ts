@@ -1,20 +1,21 @@
 import type { Authenticator, Credential } from "../auth/authenticator.ts";
 import { may, type Action, type Grant } from "../auth/permissions.ts";
 import { forbidden } from "../protocol/codes.ts";
-import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
+import { pathOf, queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 /** Who may ask: everyone, whoever has a credential, or whoever may do this. */
 export type Needs = "nothing" | "credential" | Action;
 
-/** Where an `EventSource`, which can set no header, puts its token. */
+/** Where an `EventSource`, which can set no header, puts its token, and the only paths that take one there. */
 const TOKEN_PARAMETER = "access_token";
+const STREAMS = /\/events$/;
 
 /** The credential of a request (RFC 6750 §2), if it has one. */
 export function credentialOf(request: RoutedRequest): Credential | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const header = bearer ?? request.headers.get("x-api-key") ?? undefined;
   if (header !== undefined) return { text: header, from: "header" };
-  const query = queryOf(request).get(TOKEN_PARAMETER);
+  const query = STREAMS.test(pathOf(request)) ? queryOf(request).get(TOKEN_PARAMETER) : null;
   return query === null ? undefined : { text: query, from: "query" };
 }
 

@@ -93,6 +93,9 @@ test("an EventSource shows a token in the query, and no key, and nothing else ta
   granted("topic", await get(`/topics/t/events?access_token=${token}`));
   expect(await get(`/topics/t/events?access_token=${credentials.keys.all.key}`)).toBe(401);
   expect(await get(`/topics/other/events?access_token=${token}`)).toBe(403);
+  for (const path of ["/topics", "/topics/t/messages", "/health", "/ws"]) {
+    expect([401, 426]).toContain(await get(`${path}?access_token=${token}`));
+  }
   for (const [what, text] of Object.entries(bad)) {
     expect(await get(`/topics/t/events?access_token=${encodeURIComponent(text)}`), what).toBe(401);
   }

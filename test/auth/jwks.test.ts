@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from "jose";
+import { CLOSE } from "../../src/protocol/codes.ts";
+import { Client } from "../support/client.ts";
+import { declareForeign } from "../support/contract.ts";
+import { startGuardedServer } from "../support/server.ts";
+
+/** A server of keys, which shows those that it is given. */
+async function startKeyServer() {
+  const shown = new Map<string, object>();
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: () => Response.json({ keys: [...shown.values()] }),
+  });
+  const foreign = declareForeign(String(server.url));
+  const make = async (kid: string) => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    shown.set(kid, { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" });
+    return privateKey;
+  };
+  const dispose = async () => {
+    await server.stop(true);
+    foreign[Symbol.dispose]();
+  };
+  return { url: String(server.url), shown, make, [Symbol.asyncDispose]: dispose };
+}
+
+function tokenBy(key: CryptoKey, kid?: string): Promise<string> {
+  return new SignJWT({ sub: "alice", pubsub: { subscribe: ["*"], publish: ["*"] } })
+    .setProtectedHeader({ alg: "ES256", ...(kid !== undefined && { kid }) })
+    .setExpirationTime("10m")
+    .sign(key);
+}
+
+test("a key set lets in the tokens of its keys, and after SIGHUP those of a key that is gone no longer", async () => {
+  await using keys = await startKeyServer();
+  const [first, second] = [await keys.make("first"), await keys.make("second")];
+  await using server = await startGuardedServer({ JWT_JWKS_URL: keys.url, TOPICS: "t" });
+  const connect = (token: string) => Client.connect(server, { authorization: `Bearer ${token}` });
+  await using one = await connect(await tokenBy(first, "first"));
+  await using two = await connect(await tokenBy(second, "second"));
+  for (const client of [one, two]) expect((await client.ask({ type: "ping" })).type).toBe("pong");
+  expect(connect(await tokenBy(first, "second"))).rejects.toThrow();
+  expect(connect(await tokenBy(first, "third"))).rejects.toThrow();
+  keys.shown.delete("first");
+  await server.reload();
+  expect(await one.closed).toEqual(CLOSE.unauthorized);
+  expect((await two.ask({ type: "ping" })).type).toBe("pong");
+  expect(connect(await tokenBy(first, "first"))).rejects.toThrow();
+});
+
+test("a key set that cannot be had is named at the start, and changes nothing later", async () => {
+  const keys = await startKeyServer();
+  const key = await keys.make("only");
+  await using server = await startGuardedServer({ JWT_JWKS_URL: keys.url, TOPICS: "t" });
+  await keys[Symbol.asyncDispose]();
+  expect(startGuardedServer({ JWT_JWKS_URL: keys.url })).rejects.toThrow("JWT_JWKS_URL cannot be used");
+  expect(startGuardedServer({ JWT_JWKS_URL: "nonsense" })).rejects.toThrow("JWT_JWKS_URL cannot be used");
+  await server.reload();
+  expect(server.lines).toEqual([expect.stringContaining("keys and certificate stay as they were")]);
+  await using client = await Client.connect(server, { authorization: `Bearer ${await tokenBy(key, "only")}` });
+  expect((await client.ask({ type: "ping" })).type).toBe("pong");
+});
