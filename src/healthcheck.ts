@@ -15,19 +15,30 @@ const PATIENCE_MS = 3000;
  * @param asked whether the port was given on this command line; if not, it is the one that the server of this machine
  *   or container really listens on, if there is only one
  */
-export async function checkHealth({ host, port }: Config, asked: boolean): Promise<boolean> {
+export async function checkHealth({ host, port, tlsCertFile }: Config, asked: boolean): Promise<boolean> {
   // The request goes to the server itself, even if the environment names a proxy.
   for (const name of ["NO_PROXY", "no_proxy"]) process.env[name] = "*";
   const address = ANY_ADDRESS.get(host) ?? (host.includes(":") ? `[${host}]` : host);
-  const url = `http://${address}:${asked ? port : runningPort(port)}/readyz`;
-  try {
-    const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (!ok) console.error(`${url} answered ${status}`);
-    return ok;
-  } catch (cause) {
-    console.error(`${url} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`);
-    return false;
+  const rest = `://${address}:${asked ? port : runningPort(port)}/readyz`;
+  // Flags of the server are not flags of this command, so it may speak TLS all the same.
+  const schemes = tlsCertFile === undefined ? ["http", "https"] : ["https"];
+  let problem = "";
+  for (const scheme of schemes) {
+    const url = scheme + rest;
+    try {
+      // The certificate is made out to the name that clients know, not to this address.
+      const { ok, status } = await fetch(url, {
+        signal: AbortSignal.timeout(PATIENCE_MS),
+        tls: { rejectUnauthorized: false },
+      });
+      if (!ok) console.error(`${url} answered ${status}`);
+      return ok;
+    } catch (cause) {
+      problem ||= `${url} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`;
+    }
   }
+  console.error(problem);
+  return false;
 }
 
 /** The port of the one server that runs from this executable; `configured` if there is not exactly one. */

@@ -98,7 +98,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   });
   const registry = new PeerRegistry({ ...config, broker, closing, metrics, log, maxConnections });
   const auth = new Authenticator(credentials);
-  const grants = new GrantWatch({ auth, broker, peers: registry, throttle, now: Date.now });
+  const grants = new GrantWatch({ auth, broker, peers: registry, throttle, log, now: Date.now });
   const { maxMessageBytes, sendBufferBytes, authTimeoutMs } = config;
   const publishLimits = new PublishLimits(config);
   const shared = { publishLimits, auth, broker, engine, registry, clock, log, throttle, metrics, maxMessageBytes };
@@ -186,7 +186,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
         const renewed = { credentials: await openCredentials(config), tls: readTls(config) };
         auth.replace(renewed.credentials);
         grants.recheck();
-        if (renewed.tls !== undefined) {
+        if (renewed.tls !== undefined && !Bun.deepEquals(renewed.tls, tls)) {
           tls = renewed.tls;
           listener.renew();
           guardListener(port);

@@ -2,6 +2,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import { may } from "../auth/permissions.ts";
 import { LEEWAY_SEC } from "../auth/tokens.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { Logger } from "../ops/logger.ts";
 import type { Throttle } from "../ops/throttle.ts";
 import { CLOSE } from "../protocol/codes.ts";
 import { authorize, factsOf, type ConnectedPeer } from "./connected-peer.ts";
@@ -14,6 +15,7 @@ export type GrantWatchDeps = {
   broker: Broker;
   peers: Iterable<ConnectedPeer>;
   throttle: Throttle;
+  log: Logger;
   /** The time, in milliseconds since 1970 UTC. */
   now(): number;
 };
@@ -32,7 +34,14 @@ export class GrantWatch {
   }
 
   start(): void {
-    if (this.#deps.auth.required) this.#timer ??= setInterval(() => this.look(), LOOK_MS);
+    if (!this.#deps.auth.required) return;
+    this.#timer ??= setInterval(() => {
+      try {
+        this.look();
+      } catch (cause) {
+        this.#deps.log.error("fault while grants were looked at", { cause });
+      }
+    }, LOOK_MS);
   }
 
   stop(): void {

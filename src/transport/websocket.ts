@@ -94,7 +94,7 @@ export class WebSocketTransport {
     socket.data.peer = peer;
     registry.add(peer);
     authorize(peer, socket.data.grant);
-    if (auth.required && peer.grant === undefined) setTimeout(() => this.#giveUp(peer), authTimeoutMs).unref();
+    if (auth.required && peer.grant === undefined) this.#expectCredential(peer, authTimeoutMs);
   }
 
   #message(socket: Socket, message: string | Buffer): void {
@@ -179,12 +179,15 @@ export class WebSocketTransport {
     this.#answer(to, { type: "ack", status: "ok", expires_at, ...(revoked.length > 0 && { revoked }) }, requestId);
   }
 
-  /** Closes the connection of a client that has shown no credential in time. */
-  #giveUp(peer: WebSocketPeer): void {
-    if (!peer.open || peer.grant !== undefined) return;
-    const error = new ProtocolError("UNAUTHORIZED", "No credential was shown within AUTH_TIMEOUT_MS");
-    this.#refuse(peer, peer, error, undefined);
-    peer.close(CLOSE.unauthorized);
+  /** Closes the connection of a client that shows no credential in time. */
+  #expectCredential(peer: WebSocketPeer, timeoutMs: number): void {
+    const giveUp = () => {
+      if (!peer.open || peer.grant !== undefined) return;
+      const error = new ProtocolError("UNAUTHORIZED", "No credential was shown within AUTH_TIMEOUT_MS");
+      this.#refuse(peer, peer, error, undefined);
+      peer.close(CLOSE.unauthorized);
+    };
+    setTimeout(() => this.#deps.nextTurn(giveUp), timeoutMs).unref();
   }
 
   #answer(to: Answerer, answer: Answer, requestId: RawJson | undefined): void {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, constants } from "node:fs";
 import { join } from "node:path";
 import { binary, startBinary } from "../support/binary.ts";
+import { makeCertificate } from "../support/certificates.ts";
 import { freePort, tempFolder } from "../support/proxies.ts";
 
 /** An executable of this file's own: `healthcheck` looks for servers that run from the very same one. */
@@ -42,6 +43,21 @@ describe("healthcheck", () => {
     }
     expect(asked).toBe(0);
     await proxy.stop(true);
+  });
+
+  test("asks a server that speaks TLS, whether or not it is told so", async () => {
+    const { cert, key } = await makeCertificate(folder.path, "tls");
+    const tls = { TLS_CERT_FILE: cert, TLS_KEY_FILE: key };
+    const port = String(freePort());
+    const server = Bun.spawn([own], { env: { HOST: "127.0.0.1", PORT: port, ...tls }, stdout: "pipe" });
+    await server.stdout.getReader().read();
+    expect(await check([], { PORT: port, ...tls })).toEqual(WELL);
+    expect(await check([], { PORT: port })).toEqual(WELL);
+    server.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+    expect((await check([], { PORT: port, ...tls })).complaint).toStartWith(
+      `https://127.0.0.1:${port}/readyz does not`,
+    );
   });
 
   test("finds a server whose port was set by a flag", async () => {
