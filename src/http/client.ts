@@ -1,8 +1,11 @@
 import type { Server } from "bun";
 import type { ClientAddress } from "../ops/client-address.ts";
 
+/** What of Bun's server tells where a request comes from. */
+export type Locating = Pick<Server<unknown>, "requestIP">;
+
 /** The address of the client that asks; undefined where it is gone. */
-export type AddressOf = (request: Request, server: Pick<Server<unknown>, "requestIP">) => string | undefined;
+export type AddressOf = (request: Request, server: Locating) => string | undefined;
 
 export function addressBy(clients: ClientAddress): AddressOf {
   return (request, server) => {

@@ -47,7 +47,7 @@ export function openEvents(deps: Deps) {
       return await open(deps, topicOf(request), { request, server, grant, address }, query, since);
     } catch (cause) {
       const isPassing = cause instanceof ProtocolError && PASSING.includes(cause.code);
-      if (isPassing && since !== undefined) return later(deps, cause);
+      if (isPassing && since !== undefined) return later(deps, cause, address);
       throw cause;
     }
   };
@@ -76,8 +76,8 @@ async function open(
  * Answers a client that comes back and cannot be served now. The status is 200: after any other, a browser's
  * `EventSource` does not come back again.
  */
-function later(deps: Deps, error: ProtocolError): Response {
-  noteError(deps, error);
+function later(deps: Deps, error: ProtocolError, address: string | undefined): Response {
+  noteError(deps, error, address);
   const { code, message, topic } = error;
   const frame = encodeAnswer({ type: "error", topic, error: { code, message } }, undefined, deps.clock.iso());
   return new Response(`${retryField()}${streamEvent(frame, { name: "error" })}`, { headers: STREAM_HEADERS });

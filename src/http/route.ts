@@ -6,6 +6,7 @@ import type { Throttle } from "../ops/throttle.ts";
 import { ProtocolError, shuttingDown } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
 import { challenge, checkAccess, type Needs } from "./access.ts";
+import type { AddressOf, Locating } from "./client.ts";
 import type { Allowed } from "./origin.ts";
 import { problem } from "./problem.ts";
 import type { RequestsUnderWay } from "./under-way.ts";
@@ -26,6 +27,7 @@ export type Access<Server> = { readonly needs: Needs; readonly handle: Handler<S
 export type RouteDeps = {
   underWay: RequestsUnderWay;
   auth: Authenticator;
+  addressOf: AddressOf;
   mayConnect: (request: Request) => Allowed;
   stopping: () => boolean;
   log: Logger;
@@ -41,7 +43,7 @@ export type Methods<Server> = { readonly [method: string]: Access<Server> };
  *
  * @param whileStopping whether the path still answers while the server shuts down
  */
-export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileStopping = false) {
+export function route<Server extends Locating>(deps: RouteDeps, methods: Methods<Server>, whileStopping = false) {
   const table = new Map(Object.entries(methods));
   const get = table.get("GET");
   if (get !== undefined) table.set("HEAD", get);
@@ -60,7 +62,7 @@ export function route<Server>(deps: RouteDeps, methods: Methods<Server>, whileSt
 }
 
 /** Does what every path needs: checks who may ask, and turns whatever goes wrong into a problem document. */
-export function guarded<Server>(
+export function guarded<Server extends Locating>(
   deps: RouteDeps,
   whileStopping: boolean,
   pick: (request: RoutedRequest) => Access<Server>,
@@ -80,7 +82,8 @@ export function guarded<Server>(
       return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
       const error = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
-      return withCors(request, allowed, refuse(deps, error, challenge(request, error.code)));
+      const headers = challenge(request, error.code);
+      return withCors(request, allowed, refuse(deps, error, headers, deps.addressOf(request, server)));
     }
   };
 }
@@ -113,16 +116,27 @@ function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
 }
 
 /** Answers with a problem document, and counts the error. */
-export function refuse(deps: RouteDeps, error: ProtocolError, headers?: Record<string, string>): Response {
-  noteError(deps, error);
+export function refuse(
+  deps: RouteDeps,
+  error: ProtocolError,
+  headers?: Record<string, string>,
+  address?: string,
+): Response {
+  noteError(deps, error, address);
   return problem(error, headers);
 }
 
-/** Counts an error. Logs it if a limit is the reason. */
-export function noteError({ metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">, error: ProtocolError): void {
-  metrics.refused(error.code, error.limit);
-  if (error.code !== "LIMIT_EXCEEDED") return;
-  throttle.warn("limit reached: an HTTP request was refused", { limit: error.message });
+/** Counts an error. Logs it if a limit or a credential is the reason. */
+export function noteError(
+  { metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">,
+  error: ProtocolError,
+  address: string | undefined,
+): void {
+  const { code, message, limit } = error;
+  metrics.refused(code, limit);
+  if (code === "LIMIT_EXCEEDED")
+    throttle.warn("limit reached: an HTTP request was refused", { address, limit: message });
+  if (code === "UNAUTHORIZED") throttle.warn("an HTTP request was refused: unauthorized", { address, reason: message });
 }
 
 function fault(log: Logger, request: Request, cause: unknown): ProtocolError {

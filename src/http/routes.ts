@@ -9,7 +9,6 @@ import type { PeerRegistry } from "../transport/peer-registry.ts";
 import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { credentialOf } from "./access.ts";
-import type { AddressOf } from "./client.ts";
 import { openEvents } from "./events.ts";
 import { readSlowly, type LargeAnswers } from "./large-answers.ts";
 import { health, livez, readyz } from "./health.ts";
@@ -29,7 +28,6 @@ export type HttpDeps = RouteDeps & {
   maxMessageBytes: number;
   startedAt: number;
   publishLimits: PublishLimits;
-  addressOf: AddressOf;
 };
 
 type BunServer = Server<SocketData>;

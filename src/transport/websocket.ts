@@ -200,6 +200,9 @@ export class WebSocketTransport {
     else metrics.refused("INTERNAL");
     if (cause instanceof ProtocolError) {
       const { code, message, topic } = cause;
+      if (code === "UNAUTHORIZED") {
+        throttle.warn("a frame was refused: unauthorized", { ...factsOf(peer), reason: message });
+      }
       if (code === "LIMIT_EXCEEDED")
         throttle.warn(`limit reached: ${what} was refused`, { ...factsOf(peer), limit: message });
       this.#answer(to, { type: "error", topic, error: { code, message } }, requestId);

@@ -146,3 +146,19 @@ describe("when keys are read again,", () => {
     await other.ask({ type: "publish", topic: "t", message: { id: ID, payload: 2 } });
   });
 });
+
+test("who shows a wrong credential stands in the log, by address and reason, without the credential", async () => {
+  await using stage = await setUp({ LOG_LEVEL: "warn" });
+  const { server } = stage;
+  server.lines.length = 0;
+  await fetch(`${server.url}/topics`, { headers: { authorization: "Bearer psk_guess" } });
+  await using client = await Client.connect(server);
+  await client.ask({ type: "auth", token: "psk_guess" });
+  expect(server.lines).toEqual([
+    expect.stringMatching(
+      /WARN +an HTTP request was refused: unauthorized address=127\.0\.0\.1 reason="The key is not/,
+    ),
+    expect.stringMatching(/WARN +a frame was refused: unauthorized transport=websocket address=127\.0\.0\.1 reason=/),
+  ]);
+  expect(server.lines.join()).not.toContain("guess");
+});

@@ -257,8 +257,9 @@ describe("counters", () => {
   test("count a fault of ours as INTERNAL", async () => {
     const metrics = new Metrics();
     const log = new Logger("error", "text", () => {});
-    const handler = route<undefined>(
+    const handler = route<{ requestIP: () => null }>(
       {
+        addressOf: () => undefined,
         auth: OPEN,
         underWay: new RequestsUnderWay(9),
         mayConnect: () => "yes",
@@ -276,7 +277,7 @@ describe("counters", () => {
         },
       },
     );
-    const response = await handler(new Request("http://localhost/"), undefined);
+    const response = await handler(new Request("http://localhost/"), { requestIP: () => null });
     expect(response?.status).toBe(500);
     const { samples = [] } = parseExposition(exposition(metrics.counters)).get("pubsub_errors_total") ?? {};
     expect(samples.filter(({ value }) => value > 0)).toEqual([{ labels: { code: "INTERNAL" }, value: 1 }]);
