@@ -14,7 +14,7 @@ import { openLibc } from "./kernel/libc.ts";
 import { OpenFiles } from "./kernel/open-files.ts";
 import { Progress } from "./kernel/progress.ts";
 import { Sockets } from "./kernel/sockets.ts";
-import { dangersOf } from "./exposure.ts";
+import { dangersOf, shortagesOf } from "./warnings.ts";
 import { Listener } from "./listener.ts";
 import { AnswerBudget } from "./ops/answer-budget.ts";
 import { BrokerLog } from "./ops/broker-log.ts";
@@ -151,6 +151,8 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   log.info(`listening on ${url}`, { version, host: config.host, port, pid: process.pid });
   const facts = { host: config.host, asksForCredential: auth.required, encrypted: tls !== undefined };
   for (const danger of dangersOf(facts)) log.warn(danger, { host: config.host });
+  const memoryBytes = process.constrainedMemory();
+  for (const shortage of shortagesOf({ ...config, memoryBytes })) log.warn(shortage, { bytes: memoryBytes });
   if (maxConnections < config.maxConnections) {
     const facts = { connections: maxConnections, files: kernel?.files.limit };
     log.info("MAX_CONNECTIONS is lowered to what the limit of open files allows", facts);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { dangersOf } from "../src/exposure.ts";
+import { dangersOf, shortagesOf } from "../src/warnings.ts";
 
 const OPEN = [expect.stringContaining("open to everybody")];
 const PLAIN = [expect.stringContaining("unencrypted")];
@@ -24,4 +24,12 @@ test.each([
   ["fd00::1", true, false, []],
 ] as const)("on %s, with keys %p, with TLS %p", (host, asksForCredential, encrypted, dangers) => {
   expect(dangersOf({ host, asksForCredential, encrypted })).toEqual([...dangers]);
+});
+
+test("limits of memory that the machine cannot give are told, and the defaults are not", () => {
+  const limits = { historyMemoryBytes: 256, unreadAnswerBytes: 64, memoryBytes: 1024 };
+  expect(shortagesOf(limits)).toEqual([]);
+  expect(shortagesOf({ ...limits, historyMemoryBytes: 449 })).toEqual([
+    expect.stringContaining("HISTORY_MEMORY_BYTES"),
+  ]);
 });

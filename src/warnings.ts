@@ -14,6 +14,17 @@ export function dangersOf(at: { host: string; asksForCredential: boolean; encryp
   ];
 }
 
+/** What the limits allow that the machine cannot give. `memoryBytes` is what this process may use. */
+export function shortagesOf(limits: {
+  historyMemoryBytes: number;
+  unreadAnswerBytes: number;
+  memoryBytes: number;
+}): string[] {
+  const { historyMemoryBytes, unreadAnswerBytes, memoryBytes } = limits;
+  if (historyMemoryBytes + unreadAnswerBytes <= memoryBytes / 2) return [];
+  return ["HISTORY_MEMORY_BYTES and UNREAD_ANSWER_BYTES are more than half of the memory there is: it may not suffice"];
+}
+
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
