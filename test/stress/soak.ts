@@ -30,7 +30,6 @@ await using server = await startBinary({
   MAX_HISTORY: String(plan.maxHistory),
   MAX_SUBSCRIBER_QUEUE: String(plan.queue),
   HEARTBEAT_INTERVAL_MS: "4000",
-  HISTORY_MEMORY_BYTES: "16000000",
 });
 const proc = `/proc/${server.process.pid}`;
 const status = (field: string) => {
@@ -46,7 +45,7 @@ console.log(
 );
 console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 while (elapsed() < minutes) {
-  const outcome = await stress(server, { ...plan, scarce: true, seed: random.int(2 ** 31), seconds: ROUND_SEC });
+  const outcome = await stress(server, { ...plan, seed: random.int(2 ** 31), seconds: ROUND_SEC });
   for (const name of await topics()) {
     await fetch(`${server.url}/topics/${encodeURIComponent(name)}`, { method: "DELETE" });
   }
