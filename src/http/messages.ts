@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.ts";
 import { encodeHistory, type Published } from "../protocol/encode.ts";
-import { readHistoryQuery, readMessages } from "../protocol/http.ts";
+import { readHistoryQuery, readMessages, readNoQuery } from "../protocol/http.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { AddressOf } from "./client.ts";
@@ -22,6 +22,7 @@ export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 /** `POST /topics/{name}/messages` */
 export function publishMessages({ engine, publishLimits, addressOf, maxMessageBytes }: Omit<Deps, "answers">) {
   return async (request: RoutedRequest, server: Watched): Promise<Response> => {
+    checked(readNoQuery(queryOf(request)));
     const address = addressOf(request, server) ?? "";
     const name = topicOf(request);
     const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));

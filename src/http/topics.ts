@@ -1,7 +1,7 @@
 import { may, type Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Engine } from "../engine/engine.ts";
-import { readCreateTopic, readTopicQuery } from "../protocol/http.ts";
+import { readCreateTopic, readNoQuery, readTopicQuery } from "../protocol/http.ts";
 import { SUBSCRIBERS_PAGE } from "../protocol/schema.ts";
 import { checked, readText } from "./body.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
@@ -11,6 +11,7 @@ type Deps = { broker: Broker; engine: Engine; maxMessageBytes: number };
 /** `POST /topics` */
 export function createTopic({ engine, maxMessageBytes }: Omit<Deps, "broker">) {
   return async (request: Request): Promise<Response> => {
+    checked(readNoQuery(queryOf(request)));
     const { name } = checked(readCreateTopic(await readText(request, maxMessageBytes)));
     await engine.createTopic(name);
     return Response.json({ status: "created", topic: name }, { status: 201 });
@@ -19,7 +20,8 @@ export function createTopic({ engine, maxMessageBytes }: Omit<Deps, "broker">) {
 
 /** `GET /topics`: all topics for an admin, for others those that they may subscribe to. */
 export function listTopics({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
-  return async (_request: Request, _server: unknown, grant: Grant | undefined): Promise<Response> => {
+  return async (request: Request, _server: unknown, grant: Grant | undefined): Promise<Response> => {
+    checked(readNoQuery(queryOf(request)));
     const topics = await engine.listTopics();
     const shown = topics.filter(({ name }) => may(grant, "admin") || may(grant, "subscribe", name));
     return Response.json({ topics: shown.map(({ name }) => ({ name, subscribers: broker.subscribersOf(name) })) });
@@ -51,6 +53,7 @@ export function showTopic({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
 /** `DELETE /topics/{name}` */
 export function deleteTopic({ engine }: Pick<Deps, "engine">) {
   return async (request: RoutedRequest): Promise<Response> => {
+    checked(readNoQuery(queryOf(request)));
     const name = topicOf(request);
     await engine.deleteTopic(name);
     return Response.json({ status: "deleted", topic: name });
@@ -59,7 +62,8 @@ export function deleteTopic({ engine }: Pick<Deps, "engine">) {
 
 /** `GET /stats` */
 export function stats({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
-  return async (): Promise<Response> => {
+  return async (request: Request): Promise<Response> => {
+    checked(readNoQuery(queryOf(request)));
     const topics = await engine.listTopics();
     const entries = topics.map(
       ({ name, seq }) => [name, { messages: seq, subscribers: broker.subscribersOf(name) }] as const,

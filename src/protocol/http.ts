@@ -50,7 +50,7 @@ function readQuery<T>(schema: z.ZodType<T> & { shape: object }, query: URLSearch
   const known = Object.keys(schema.shape);
   const unknown = [...query.keys()].find((key) => !known.includes(key));
   if (unknown !== undefined) {
-    const problem = `Unknown query parameter '${shorten(unknown)}'; this path knows ${known.join(", ")}`;
+    const problem = `Unknown query parameter '${shorten(unknown)}'; this path knows ${known.join(", ") || "none"}`;
     return { ok: false, problem };
   }
   return read(schema, Object.fromEntries([...query].filter(([, text]) => text !== "")));
@@ -69,4 +69,9 @@ export function readHistoryQuery(query: URLSearchParams): Read<HistoryQuery> {
 /** Reads the query of `GET /topics/{name}`. */
 export function readTopicQuery(query: URLSearchParams): Read<TopicQuery> {
   return readQuery(QUERIES.topic, query);
+}
+
+/** Reads the query of a path that knows no parameter. */
+export function readNoQuery(query: URLSearchParams): Read<object> {
+  return readQuery(QUERIES.none, query);
 }

@@ -102,7 +102,6 @@ export const FRAMES = {
 } as const;
 
 export const notAnObject = ({ input }: { input?: unknown }) => `The body must be a JSON object, not ${describe(input)}`;
-
 export const BODIES = {
   createTopic: z.object({ name: name("'name'", "Missing 'name'") }, { error: notAnObject }),
   publish: messageForm(""),
@@ -114,6 +113,7 @@ export const SUBSCRIBERS_PAGE = 1000;
 const limit = integer(`'limit' must be an integer from 1 to ${SUBSCRIBERS_PAGE}`, 1, SUBSCRIBERS_PAGE);
 
 export const QUERIES = {
+  none: z.object({}),
   events: z
     .object({
       last_n: lastN.inQuery.optional(),

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ERRORS, type ErrorCode } from "../../src/protocol/codes.ts";
 import { post, problemOf, topicUrl } from "../support/answers.ts";
-import { createTopic, startTestServer } from "../support/server.ts";
+import { createTopic, startTestServer, stats } from "../support/server.ts";
 
 /** A request that is answered with this code. */
 const REQUESTS: [ErrorCode, (url: string) => Promise<Response>][] = [
@@ -52,6 +52,20 @@ test.each(REQUESTS)("%s is answered with the status and title of the one table",
   const response = await ask(server.url);
   expect(response.status).toBe(status ?? 0);
   expect(await problemOf(response)).toMatchObject({ code, status, title });
+});
+
+test.each([
+  ["GET", "/topics"],
+  ["POST", "/topics"],
+  ["DELETE", "/topics/t"],
+  ["POST", "/topics/t/messages"],
+  ["GET", "/stats"],
+])("%s %s refuses any query parameter by its name, and does nothing", async (method, path) => {
+  await using server = startTestServer({ TOPICS: "t" });
+  const body = method === "POST" ? JSON.stringify({ name: "u", payload: 1 }) : undefined;
+  const problem = await problemOf(await fetch(`${server.url}${path}?dry_run=true`, { method, ...(body && { body }) }));
+  expect(problem).toMatchObject({ status: 400, detail: "Unknown query parameter 'dry_run'; this path knows none" });
+  expect(await stats(server)).toEqual({ t: { messages: 0, subscribers: 0 } });
 });
 
 test("a query parameter that is not known is refused by its name, and nothing is opened", async () => {
