@@ -1,6 +1,6 @@
 import type { Authenticator, Credential } from "../auth/authenticator.ts";
 import { may, type Action, type Grant } from "../auth/permissions.ts";
-import { forbidden } from "../protocol/codes.ts";
+import { forbidden, type AnswerCode } from "../protocol/codes.ts";
 import { pathOf, queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 /** Who may ask: everyone, whoever has a credential, or whoever may do this. */
@@ -38,10 +38,11 @@ export async function checkAccess(
 }
 
 /** How a client without the right credential is told what to show (RFC 6750 §3). */
-export function challenge(request: RoutedRequest, code: string): Record<string, string> {
+export function challenge(request: RoutedRequest, code: AnswerCode): Record<string, string> {
+  const isShown = credentialOf(request) !== undefined;
   if (code === "UNAUTHORIZED") {
-    const error = credentialOf(request) === undefined ? "" : `, error="invalid_token"`;
-    return { "www-authenticate": `Bearer realm="pubsub"${error}` };
+    return { "www-authenticate": `Bearer realm="pubsub"${isShown ? `, error="invalid_token"` : ""}` };
   }
-  return {};
+  if (code !== "FORBIDDEN" || !isShown) return {};
+  return { "www-authenticate": `Bearer realm="pubsub", error="insufficient_scope"` };
 }

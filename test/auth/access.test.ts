@@ -110,6 +110,9 @@ test("who is refused is told how to be let in, and never what was shown", async 
     expect(wrong.headers.get("www-authenticate")).toBe(`Bearer realm="pubsub", error="invalid_token"`);
     expect(await wrong.text()).not.toContain(text);
   }
+  const narrow = await fetch(`${server.url}/stats`, { headers: { "x-api-key": credentials.keys.some.key } });
+  expect(narrow.headers.get("www-authenticate")).toBe(`Bearer realm="pubsub", error="insufficient_scope"`);
+  expect((await problemOf(narrow)).detail).toBe("This credential does not allow 'admin'");
   const expired = await fetch(`${server.url}/topics`, {
     headers: { authorization: `Bearer ${bad["that has expired"]}` },
   });
