@@ -121,6 +121,9 @@ const SETTINGS = {
     .meta({ help: "log lines as: text, json", default: "text on a terminal, json elsewhere" }),
 };
 
+/** Where the keys of tokens may come from. */
+const KEY_SETTINGS = "JWT_SECRET_FILE, JWT_PUBLIC_KEY_FILE or JWT_JWKS_URL";
+
 const schema = z.object(SETTINGS).superRefine((config, context) => {
   const { topics = [], topicsFile = [], maxTopics, tlsCertFile, tlsKeyFile } = config;
   const { size } = new Set([...topics, ...topicsFile]);
@@ -129,6 +132,10 @@ const schema = z.object(SETTINGS).superRefine((config, context) => {
   };
   if (size > maxTopics) {
     refuse("maxTopics", `must be ${size} or more for the topics that TOPICS and TOPICS_FILE name`);
+  }
+  const { jwtSecretFile, jwtPublicKeyFile, jwtJwksUrl, jwtIssuer, jwtAudience } = config;
+  if ((jwtIssuer ?? jwtAudience) !== undefined && (jwtSecretFile ?? jwtPublicKeyFile ?? jwtJwksUrl) === undefined) {
+    refuse(jwtIssuer === undefined ? "jwtAudience" : "jwtIssuer", `needs ${KEY_SETTINGS}`);
   }
   if (tlsCertFile !== undefined && tlsKeyFile === undefined) refuse("tlsKeyFile", "must be set with TLS_CERT_FILE");
   if (tlsKeyFile !== undefined && tlsCertFile === undefined) refuse("tlsCertFile", "must be set with TLS_KEY_FILE");

@@ -50,7 +50,7 @@ async function serve(config: Config): Promise<number | undefined> {
 /** @throws {UsageError} where a key or a certificate cannot be used */
 async function readParts(config: Config): Promise<ServerParts> {
   try {
-    return { credentials: await openCredentials(config), tls: readTls(config) };
+    return { credentials: await openCredentials(config), tls: await readTls(config) };
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause));
   }

@@ -1,6 +1,5 @@
 import { version } from "../package.json";
 import { Authenticator, type Credentials } from "./auth/authenticator.ts";
-import { openCredentials } from "./auth/open.ts";
 import { Broker } from "./broker/broker.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -26,7 +25,8 @@ import { PublishLimits } from "./ops/publish-limits.ts";
 import { nextTurn } from "./ops/next-turn.ts";
 import { Throttle } from "./ops/throttle.ts";
 import { CLOSE } from "./protocol/codes.ts";
-import { readTls, type TlsPair } from "./tls.ts";
+import { makeReload } from "./reload.ts";
+import type { TlsPair } from "./tls.ts";
 import { Closing } from "./transport/closing.ts";
 import { factsOf, type ConnectedPeer } from "./transport/connected-peer.ts";
 import { FlushScheduler } from "./transport/flush-scheduler.ts";
@@ -56,6 +56,9 @@ export type ServerParts = {
   /** Makes the engine to use, over the one in this process. */
   engineOver?: ((memory: Engine) => Engine) | undefined;
 };
+
+/** How often key sets are fetched anew, in milliseconds. */
+const REFRESH_MS = 600_000;
 
 /** The least bound on what all connections that are being closed may leave unsent together, in bytes. */
 const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
@@ -180,29 +183,30 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     }
   }
 
+  const reload = makeReload(config, log, {
+    auth,
+    recheck: () => grants.recheck(),
+    renewTls: (pair) => {
+      if (Bun.deepEquals(pair, tls)) return;
+      tls = pair;
+      listener.renew();
+      guardListener(port);
+    },
+  });
+  const refreshing = setInterval(() => {
+    auth.refresh().catch((cause: unknown) => log.error("the key set stays as it was: it cannot be fetched", { cause }));
+  }, REFRESH_MS).unref();
+
   return {
     url,
     port,
-    reload: async () => {
-      try {
-        const renewed = { credentials: await openCredentials(config), tls: readTls(config) };
-        auth.replace(renewed.credentials);
-        grants.recheck();
-        if (renewed.tls !== undefined && !Bun.deepEquals(renewed.tls, tls)) {
-          tls = renewed.tls;
-          listener.renew();
-          guardListener(port);
-        }
-        log.info("keys and certificate were read again");
-      } catch (cause) {
-        log.error("keys and certificate stay as they were", { cause });
-      }
-    },
+    reload,
     stop: async () => {
       stopping = true;
       engine.close();
       heartbeat.stop();
       grants.stop();
+      clearInterval(refreshing);
       const connections = registry.size;
       const before = closing.ended;
       const deadline = performance.now() + config.shutdownGraceMs;

@@ -26,7 +26,7 @@ export function shortagesOf(limits: {
 }
 
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 /** Whether the host is an address that the internet can reach, or stands for all addresses and one of them is. */

@@ -63,6 +63,14 @@ function problemOf(args: readonly string[], env: Record<string, string> = {}): s
   throw new Error(`Accepted: ${JSON.stringify({ args, env })}`);
 }
 
+test("the configuration names a claim that no key would check", () => {
+  for (const name of ["JWT_ISSUER", "JWT_AUDIENCE"]) {
+    expect(problemOf([], { [name]: "x" })).toBe(
+      `${name} needs JWT_SECRET_FILE, JWT_PUBLIC_KEY_FILE or JWT_JWKS_URL, got 'x'`,
+    );
+  }
+});
+
 describe("the configuration", () => {
   test("without flags and environment is the defaults of the protocol's table", () => {
     expect(configOf([])).toEqual({

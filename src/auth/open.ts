@@ -14,22 +14,29 @@ export type CredentialSettings = {
 };
 
 /**
- * Reads the keys of the configuration.
+ * Reads everything that the configuration names.
  *
  * @throws {Error} that names the setting, and says what is wrong with what it leads to
  */
 export async function openCredentials(settings: CredentialSettings): Promise<Credentials> {
-  const { apiKeysFile, jwtSecretFile, jwtPublicKeyFile, jwtJwksUrl, jwtIssuer, jwtAudience } = settings;
-  const keys = await named("API_KEYS_FILE", apiKeysFile, (path) => KeyRing.parse(readFileSync(path, "utf8")));
-  const secret = await named("JWT_SECRET_FILE", jwtSecretFile, (path) => readFileSync(path));
-  const publicKey = await named("JWT_PUBLIC_KEY_FILE", jwtPublicKeyFile, (path) => readFileSync(path, "utf8"));
-  const limits = { issuer: jwtIssuer, audience: jwtAudience };
+  return { keys: await openKeys(settings), tokens: await openTokens(settings) };
+}
+
+/** The keys. @throws {Error} as {@link openCredentials} does */
+export function openKeys({ apiKeysFile }: CredentialSettings): Promise<KeyRing | undefined> {
+  return named("API_KEYS_FILE", apiKeysFile, (path) => KeyRing.parse(readFileSync(path, "utf8")));
+}
+
+/** What checks tokens. @throws {Error} as {@link openCredentials} does */
+export async function openTokens(settings: CredentialSettings): Promise<Tokens | undefined> {
+  const { jwtSecretFile, jwtPublicKeyFile, jwtJwksUrl, jwtIssuer, jwtAudience } = settings;
   const sources = [
-    await named("JWT_SECRET_FILE", secret, (bytes) => Tokens.secret(bytes)),
-    await named("JWT_PUBLIC_KEY_FILE", publicKey, (pem) => Tokens.publicKey(pem)),
+    await named("JWT_SECRET_FILE", jwtSecretFile, (path) => Tokens.secret(readFileSync(path))),
+    await named("JWT_PUBLIC_KEY_FILE", jwtPublicKeyFile, (path) => Tokens.publicKey(readFileSync(path, "utf8"))),
     await named("JWT_JWKS_URL", jwtJwksUrl, (url) => Tokens.jwks(url)),
   ].filter((source) => source !== undefined);
-  return { keys, tokens: sources.length === 0 ? undefined : new Tokens(sources, limits) };
+  const limits = { issuer: jwtIssuer, audience: jwtAudience };
+  return sources.length === 0 ? undefined : new Tokens(sources, limits);
 }
 
 /** Makes something of a setting, if it is there. What goes wrong is said with its name. */

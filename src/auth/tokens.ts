@@ -1,4 +1,4 @@
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { z } from "zod";
 import { ProtocolError } from "../protocol/codes.ts";
@@ -12,6 +12,12 @@ const PUBLIC_ALGORITHMS: NonNullable<JWTVerifyOptions["algorithms"]> = ["RS256",
 
 /** RFC 7518 §3.2: a key of HS256 has as many bits as its hash. */
 const LEAST_SECRET_BYTES = 32;
+
+/** The last time that JavaScript can name, in seconds since 1970 UTC (ECMA-262 §21.4.1.1). */
+const LATEST_SEC = 8.64e12;
+
+/** RFC 7518 §3.3. */
+const LEAST_RSA_BITS = 2048;
 
 /** How long the server of a JWKS may take, in milliseconds. */
 const JWKS_TIMEOUT_MS = 5000;
@@ -30,6 +36,8 @@ export type KeySource = {
   issuer(verified: Verified): string;
   /** Whether it still has that key. */
   has(issuer: string): boolean;
+  /** Has its keys fetched anew, where they come from elsewhere. */
+  refresh?(): Promise<void>;
 };
 
 /** Checks JSON Web Tokens (RFC 7519) against the keys of the configuration. */
@@ -46,6 +54,11 @@ export class Tokens {
       ...(issuer === undefined ? {} : { issuer }),
       ...(audience === undefined ? {} : { audience }),
     };
+  }
+
+  /** @throws {Error} where keys cannot be fetched: the old ones stay */
+  async refresh(): Promise<void> {
+    for (const source of this.#sources) await source.refresh?.();
   }
 
   static readonly secret = secretSource;
@@ -108,9 +121,11 @@ function grantOf(payload: JWTPayload, issuer: string): Grant {
     const where = ["pubsub", ...(issue?.path ?? [])].join(".");
     throw new ProtocolError("UNAUTHORIZED", `The token's claim '${where}' is not as it should be: ${issue?.message}`);
   }
-  // One without a subject is nobody else's: it takes over no subscription, not even that of another like it.
-  const owner = payload.sub === undefined ? `token ${crypto.randomUUID()}` : `sub ${payload.sub}`;
-  return new Grant({ owner, permissions: read.data, issuer, expiresAt: 1000 * (payload.exp ?? 0) });
+  const { sub, exp = Number.NaN } = payload;
+  if (typeof sub !== "string" || sub === "")
+    throw new ProtocolError("UNAUTHORIZED", "The token's claim 'sub' is missing");
+  if (!(exp < LATEST_SEC)) throw new ProtocolError("UNAUTHORIZED", "The token's claim 'exp' is not a time");
+  return new Grant({ owner: `sub ${sub}`, permissions: read.data, issuer, expiresAt: 1000 * exp });
 }
 
 /** What is wrong with a token, in words for the one who sent it; undefined where another key may fit. */
@@ -136,9 +151,7 @@ function secretSource(file: Buffer): KeySource {
 
 function publicKeySource(pem: string): KeySource {
   const key = createPublicKey(pem);
-  const type = key.asymmetricKeyType;
-  const algorithm = type === "rsa" ? "RS256" : type === "ec" ? "ES256" : type === "ed25519" ? "EdDSA" : undefined;
-  if (algorithm === undefined) throw new Error(`must be an RSA, P-256 or Ed25519 key, not ${type}`);
+  const algorithm = algorithmOf(key);
   const id = `public key ${hashOf(pem)}`;
   return {
     verify: (token, options) => jwtVerify(token, key, { ...options, algorithms: [algorithm] }),
@@ -147,17 +160,30 @@ function publicKeySource(pem: string): KeySource {
   };
 }
 
+function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): string {
+  if (type === "ed25519") return "EdDSA";
+  if (type === "ec" && details.namedCurve === "prime256v1") return "ES256";
+  if (type === "rsa" && (details.modulusLength ?? 0) >= LEAST_RSA_BITS) return "RS256";
+  throw new Error(`must be an RSA key of ${LEAST_RSA_BITS} bits or more, a P-256 or an Ed25519 key`);
+}
+
 async function jwksSource(url: string): Promise<KeySource> {
-  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: JWKS_TIMEOUT_MS });
+  // What was fetched is good until it is fetched anew: a server of keys that is away keeps nobody out.
+  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: JWKS_TIMEOUT_MS, cacheMaxAge: Infinity });
   await keys.reload();
-  const id = (kid: unknown) => `jwks ${typeof kid === "string" ? kid : ""}`;
+  /** Names the keys that a token may have been checked with: those of its `kid`, or all. */
+  const id = (kid: string | undefined) => {
+    const matching = (keys.jwks()?.keys ?? []).filter((key) => kid === undefined || key.kid === kid);
+    return `jwks ${kid ?? ""} ${hashOf(JSON.stringify(matching))}`;
+  };
   return {
     verify: async (token, options) => {
       const { payload, protectedHeader } = await jwtVerify(token, keys, { ...options, algorithms: PUBLIC_ALGORITHMS });
       return { payload, kid: protectedHeader.kid };
     },
     issuer: ({ kid }) => id(kid),
-    has: (issuer) => keys.jwks()?.keys.some(({ kid }) => id(kid) === issuer) ?? false,
+    has: (issuer) => [undefined, ...(keys.jwks()?.keys ?? []).map(({ kid }) => kid)].some((kid) => id(kid) === issuer),
+    refresh: () => keys.reload(),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Authenticator, Credential } from "../auth/authenticator.ts";
 import { may, type Action, type Grant } from "../auth/permissions.ts";
-import { forbidden, type AnswerCode } from "../protocol/codes.ts";
+import { forbidden, ProtocolError, type AnswerCode } from "../protocol/codes.ts";
 import { pathOf, queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 /** Who may ask: everyone, whoever has a credential, or whoever may do this. */
@@ -8,14 +8,15 @@ export type Needs = "nothing" | "credential" | Action;
 
 /** Where an `EventSource`, which can set no header, puts its token, and the only paths that take one there. */
 const TOKEN_PARAMETER = "access_token";
-const STREAMS = /\/events$/;
+const STREAMS = /^\/topics\/[^/]+\/events$/;
 
 /** The credential of a request (RFC 6750 §2), if it has one. */
 export function credentialOf(request: RoutedRequest): Credential | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const header = bearer ?? request.headers.get("x-api-key") ?? undefined;
   if (header !== undefined) return { text: header, from: "header" };
-  const query = STREAMS.test(pathOf(request)) ? queryOf(request).get(TOKEN_PARAMETER) : null;
+  const isStream = STREAMS.test(pathOf(request)) && ["GET", "HEAD"].includes(request.method);
+  const query = isStream ? queryOf(request).get(TOKEN_PARAMETER) : null;
   return query === null ? undefined : { text: query, from: "query" };
 }
 
@@ -35,6 +36,18 @@ export async function checkAccess(
   const topic = needs === "admin" ? undefined : topicOf(request);
   if (!may(grant, needs, topic)) throw forbidden(needs, topic);
   return grant;
+}
+
+/**
+ * Checks once more, after something was waited for, that a grant still allows an action.
+ *
+ * @throws {ProtocolError} `UNAUTHORIZED`, `FORBIDDEN`
+ */
+export function checkStill(auth: Authenticator, grant: Grant | undefined, action: Action, topic?: string): void {
+  if (!auth.required) return;
+  const current = grant && auth.current(grant);
+  if (current === undefined) throw new ProtocolError("UNAUTHORIZED", "The credential has ended meanwhile");
+  if (!may(current, action, topic)) throw forbidden(action, topic);
 }
 
 /** How a client without the right credential is told what to show (RFC 6750 §3). */

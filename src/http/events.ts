@@ -1,3 +1,4 @@
+import type { Authenticator } from "../auth/authenticator.ts";
 import type { Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -10,12 +11,14 @@ import type { EventsQuery } from "../protocol/schema.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
 import type { SseTransport, StreamRequest, Timeouts } from "../transport/sse.ts";
+import { checkStill } from "./access.ts";
 import { checked } from "./body.ts";
 import type { AddressOf } from "./client.ts";
 import { noteError } from "./route.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = {
+  auth: Authenticator;
   broker: Broker;
   engine: Engine;
   events: SseTransport;
@@ -54,7 +57,7 @@ export function openEvents(deps: Deps) {
 }
 
 async function open(
-  { broker, engine, events }: Deps,
+  { auth, broker, engine, events }: Deps,
   topic: string,
   stream: StreamRequest,
   { last_n, client_id = Bun.randomUUIDv7(), queue, overflow }: EventsQuery,
@@ -66,6 +69,7 @@ async function open(
   await engine.openTopic(topic);
   // The client has hung up while the engine was asked: nobody reads this answer.
   if (signal.aborted) return new Response(null, { status: 204 });
+  checkStill(auth, stream.grant, "subscribe", topic);
   // A client that comes back asks for what it missed. The `last_n` that it first asked for no longer counts.
   if (since === undefined) return events.open(stream, topic, client_id, { last_n, queue, overflow });
   const position = { seq: since.seq, epoch: since.epoch ?? present };

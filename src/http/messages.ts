@@ -1,14 +1,18 @@
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { Grant } from "../auth/permissions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { encodeHistory, type Published } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages, readNoQuery } from "../protocol/http.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { AddressOf } from "./client.ts";
+import { checkStill } from "./access.ts";
 import { checked, readText } from "./body.ts";
 import type { LargeAnswers, Watched } from "./large-answers.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = {
+  auth: Authenticator;
   engine: Engine;
   answers: LargeAnswers;
   publishLimits: PublishLimits;
@@ -20,12 +24,13 @@ type Deps = {
 export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** `POST /topics/{name}/messages` */
-export function publishMessages({ engine, publishLimits, addressOf, maxMessageBytes }: Omit<Deps, "answers">) {
-  return async (request: RoutedRequest, server: Watched): Promise<Response> => {
+export function publishMessages({ auth, engine, publishLimits, addressOf, maxMessageBytes }: Omit<Deps, "answers">) {
+  return async (request: RoutedRequest, server: Watched, grant: Grant | undefined): Promise<Response> => {
     checked(readNoQuery(queryOf(request)));
     const address = addressOf(request, server) ?? "";
     const name = topicOf(request);
     const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
+    checkStill(auth, grant, "publish", name);
     publishLimits.check(address, messages);
     const { text, first, seq } = await publish(engine, name, messages);
     const ids = messages.map(({ id }) => id);

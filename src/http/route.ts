@@ -69,8 +69,9 @@ export function guarded<Server extends Locating>(
 ) {
   const { underWay } = deps;
   return async (request: RoutedRequest, server: Server): Promise<Answer> => {
-    const allowed = deps.mayConnect(request);
+    let allowed: Allowed = "no";
     try {
+      allowed = deps.mayConnect(request);
       if (allowed === "no") throw foreignPage(deps, request);
       if (deps.stopping() && !whileStopping) throw shuttingDown();
       checkFields(request);
@@ -79,6 +80,8 @@ export function guarded<Server extends Locating>(
         const grant = await checkAccess(deps.auth, request, needs);
         return handle(request, server, grant);
       });
+      // What one may read is not for a cache to keep for others.
+      if (deps.auth.required && needs !== "nothing") answer?.headers.set("cache-control", "no-store");
       return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
       const error = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
@@ -106,7 +109,7 @@ function conditional({ method, headers }: Request, answer: Answer): Answer {
 }
 
 function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
-  const origin = shorten(originOf(request) ?? "a page of another site");
+  const origin = shorten(originOf(request) ?? `http://${request.headers.get("host") ?? ""}`);
   throttle.warn("a web page was refused: ALLOWED_ORIGINS does not include its origin", {
     origin,
     host: request.headers.get("host"),

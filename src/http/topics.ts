@@ -1,25 +1,28 @@
+import type { Authenticator } from "../auth/authenticator.ts";
 import { may, type Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readCreateTopic, readNoQuery, readTopicQuery } from "../protocol/http.ts";
 import { SUBSCRIBERS_PAGE } from "../protocol/schema.ts";
+import { checkStill } from "./access.ts";
 import { checked, readText } from "./body.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = { broker: Broker; engine: Engine; maxMessageBytes: number };
+type Deps = { auth: Authenticator; broker: Broker; engine: Engine; maxMessageBytes: number };
 
 /** `POST /topics` */
-export function createTopic({ engine, maxMessageBytes }: Omit<Deps, "broker">) {
-  return async (request: Request): Promise<Response> => {
+export function createTopic({ auth, engine, maxMessageBytes }: Omit<Deps, "broker">) {
+  return async (request: Request, _server: unknown, grant: Grant | undefined): Promise<Response> => {
     checked(readNoQuery(queryOf(request)));
     const { name } = checked(readCreateTopic(await readText(request, maxMessageBytes)));
+    checkStill(auth, grant, "admin");
     await engine.createTopic(name);
     return Response.json({ status: "created", topic: name }, { status: 201 });
   };
 }
 
 /** `GET /topics`: all topics for an admin, for others those that they may subscribe to. */
-export function listTopics({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
+export function listTopics({ broker, engine }: Pick<Deps, "broker" | "engine">) {
   return async (request: Request, _server: unknown, grant: Grant | undefined): Promise<Response> => {
     checked(readNoQuery(queryOf(request)));
     const topics = await engine.listTopics();
@@ -29,7 +32,7 @@ export function listTopics({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
 }
 
 /** `GET /topics/{name}` */
-export function showTopic({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
+export function showTopic({ broker, engine }: Pick<Deps, "broker" | "engine">) {
   return async (request: RoutedRequest): Promise<Response> => {
     const { limit = SUBSCRIBERS_PAGE, after } = checked(readTopicQuery(queryOf(request)));
     const name = topicOf(request);
@@ -61,7 +64,7 @@ export function deleteTopic({ engine }: Pick<Deps, "engine">) {
 }
 
 /** `GET /stats` */
-export function stats({ broker, engine }: Omit<Deps, "maxMessageBytes">) {
+export function stats({ broker, engine }: Pick<Deps, "broker" | "engine">) {
   return async (request: Request): Promise<Response> => {
     checked(readNoQuery(queryOf(request)));
     const topics = await engine.listTopics();

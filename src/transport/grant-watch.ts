@@ -27,6 +27,7 @@ export type GrantWatchDeps = {
 export class GrantWatch {
   readonly #deps: GrantWatchDeps;
   readonly #toldOfExpiry = new WeakSet<ConnectedPeer>();
+  #generation = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(deps: GrantWatchDeps) {
@@ -51,6 +52,7 @@ export class GrantWatch {
 
   /** Tells and closes those whose token has expired. */
   look(): void {
+    if (this.#generation !== this.#deps.auth.generation) this.recheck();
     const now = this.#deps.now();
     for (const peer of [...this.#deps.peers]) {
       const expiresAt = peer.grant?.expiresAt;
@@ -66,6 +68,7 @@ export class GrantWatch {
   /** To be called when the keys have changed: closes those whose key is gone, and ends what theirs does not allow any more. */
   recheck(): void {
     const { auth, broker } = this.#deps;
+    this.#generation = auth.generation;
     for (const peer of [...this.#deps.peers]) {
       if (peer.grant === undefined) continue;
       const grant = auth.current(peer.grant);
@@ -74,13 +77,17 @@ export class GrantWatch {
         continue;
       }
       authorize(peer, grant);
-      broker.revoke(peer.session, (topic) => may(grant, "subscribe", topic));
+      const revoked = broker.revoke(peer.session, (topic) => may(grant, "subscribe", topic));
+      // A stream is its one subscription.
+      if (peer.transport === "sse" && revoked.length > 0) this.#close(peer, "its key does not allow it any more");
     }
   }
 
   #close(peer: ConnectedPeer, reason: string): void {
     const { broker, throttle } = this.#deps;
     throttle.warn("a connection is closed: it is no longer authorized", { ...factsOf(peer), reason });
+    // What it has asked for and is not done yet is not allowed either.
+    peer.grant = undefined;
     broker.end(peer.session, "connection closed");
     peer.close(CLOSE.unauthorized);
   }

@@ -29,6 +29,8 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   readonly #deps: PeerRegistryDeps;
   readonly #peers = new Set<ConnectedPeer>();
   readonly #addresses: AddressCounts;
+  /** Those that have yet to show a credential, and the timers that wait for it. */
+  readonly #strangers = new Map<ConnectedPeer, ReturnType<typeof setTimeout>>();
   watcher: RegistryWatcher | undefined;
 
   constructor(deps: PeerRegistryDeps) {
@@ -60,15 +62,35 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
 
   /** Whether one more peer is refused: there is no room, and no peer is being closed that could make some. */
   get full(): boolean {
-    return this.#peers.size >= this.#deps.maxConnections && this.#deps.closing.size === 0;
+    const { closing, maxConnections } = this.#deps;
+    return this.#peers.size >= maxConnections && closing.size + this.#strangers.size === 0;
   }
 
   /** Makes room for one more peer. @throws {ProtocolError} `LIMIT_EXCEEDED` if it cannot */
   checkRoom(address: string | undefined): void {
     const { maxConnections, closing } = this.#deps;
     this.#addresses.checkRoom(address);
-    if (this.total < maxConnections || closing.makeRoom()) return;
+    if (this.total < maxConnections || closing.makeRoom() || this.#dropStranger()) return;
     throw limitExceeded("MAX_CONNECTIONS", maxConnections);
+  }
+
+  /** Takes note of a peer that has yet to show its credential: where there is no room, the longest waiting makes some. */
+  addStranger(peer: ConnectedPeer, timer: ReturnType<typeof setTimeout>): void {
+    this.#strangers.set(peer, timer);
+  }
+
+  /** Call when it has shown its credential, or is gone. Returns whether it was a stranger. */
+  removeStranger(peer: ConnectedPeer): boolean {
+    clearTimeout(this.#strangers.get(peer));
+    return this.#strangers.delete(peer);
+  }
+
+  #dropStranger(): boolean {
+    const [longest] = this.#strangers.keys();
+    if (longest === undefined) return false;
+    this.removeStranger(longest);
+    longest.cut();
+    return true;
   }
 
   add(peer: ConnectedPeer): void {
@@ -103,6 +125,7 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   gone(peer: ConnectedPeer, reason: string): void {
     const { broker, closing, log } = this.#deps;
     this.#addresses.remove(peer);
+    this.removeStranger(peer);
     if (this.#peers.delete(peer)) {
       log.debug("disconnected", { ...factsOf(peer), reason });
       broker.end(peer.session, "gone");

@@ -142,6 +142,7 @@ export class WebSocketTransport {
         return after(engine.openTopic(request.topic), () => {
           // The client may have gone while the engine was asked.
           if (!peer.open) return;
+          this.#checkAccess(peer, request);
           const subscribed = broker.subscribe(peer.session, request.topic, request.client_id, request);
           this.#answer(to, { type: "ack", status: "ok", ...subscribed }, requestId);
         });
@@ -160,8 +161,9 @@ export class WebSocketTransport {
     if (this.#deps.auth.required && grant === undefined) {
       throw new ProtocolError("UNAUTHORIZED", `Send {"type":"auth","token":...} first`);
     }
-    if (request.type !== "publish" && request.type !== "subscribe") return;
-    if (!may(grant, request.type, request.topic)) throw forbidden(request.type, request.topic);
+    if (request.type === "ping" || request.type === "auth") return;
+    const action = request.type === "publish" ? "publish" : "subscribe";
+    if (!may(grant, action, request.topic)) throw forbidden(action, request.topic);
   }
 
   /** Has the peer go by a new credential, and ends what that does not allow. */
@@ -174,6 +176,7 @@ export class WebSocketTransport {
       throw new ProtocolError("FORBIDDEN", "This connection belongs to another credential; open one of its own");
     }
     authorize(peer, grant);
+    this.#deps.registry.removeStranger(peer);
     const revoked = broker.revoke(peer.session, (topic) => may(grant, "subscribe", topic));
     const expires_at = grant.expiresAt === undefined ? undefined : new Date(grant.expiresAt).toISOString();
     this.#answer(to, { type: "ack", status: "ok", expires_at, ...(revoked.length > 0 && { revoked }) }, requestId);
@@ -187,7 +190,9 @@ export class WebSocketTransport {
       this.#refuse(peer, peer, error, undefined);
       peer.close(CLOSE.unauthorized);
     };
-    setTimeout(() => this.#deps.nextTurn(giveUp), timeoutMs).unref();
+    const timer = setTimeout(() => this.#deps.nextTurn(giveUp), timeoutMs);
+    timer.unref();
+    this.#deps.registry.addStranger(peer, timer);
   }
 
   #answer(to: Answerer, answer: Answer, requestId: RawJson | undefined): void {

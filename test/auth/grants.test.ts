@@ -69,6 +69,11 @@ describe("KeyRing", () => {
       `{"keys":[{"name":"a","sha256":"${"0".repeat(64)}","publish":"*"}]}`,
       /^keys\.0\.publish /,
     ],
+    [
+      "a key twice",
+      `{"keys":[{"name":"a","sha256":"${"0".repeat(64)}"},{"name":"b","sha256":"${"0".repeat(64)}"}]}`,
+      /two entries have the hash of 'b'/,
+    ],
     ["a field that nobody knows", `{"keys":[{"name":"a","sha256":"${"0".repeat(64)}","pubish":[]}]}`, /pubish/],
   ])("says what is wrong with a file with %s", (_what, text, problem) => {
     expect(() => KeyRing.parse(text)).toThrow(problem);

@@ -58,7 +58,22 @@ test("a key set that cannot be had is named at the start, and changes nothing la
   expect(startGuardedServer({ JWT_JWKS_URL: keys.url })).rejects.toThrow("JWT_JWKS_URL cannot be used");
   expect(startGuardedServer({ JWT_JWKS_URL: "nonsense" })).rejects.toThrow("JWT_JWKS_URL cannot be used");
   await server.reload();
-  expect(server.lines).toEqual([expect.stringContaining("keys and certificate stay as they were")]);
+  expect(server.lines).toEqual([expect.stringContaining("the keys of tokens stay as they were")]);
   await using client = await Client.connect(server, { authorization: `Bearer ${await tokenBy(key, "only")}` });
   expect((await client.ask({ type: "ping" })).type).toBe("pong");
+});
+
+test("a key that is another now under the same name ends the connections of the old one; no other SIGHUP ends any", async () => {
+  await using keys = await startKeyServer();
+  const old = await keys.make("only");
+  await using server = await startGuardedServer({ JWT_JWKS_URL: keys.url, TOPICS: "t" });
+  const connect = async (kid?: string) =>
+    Client.connect(server, { authorization: `Bearer ${await tokenBy(old, kid)}` });
+  await using named = await connect("only");
+  await using nameless = await connect();
+  await server.reload();
+  for (const client of [named, nameless]) expect((await client.ask({ type: "ping" })).type).toBe("pong");
+  await keys.make("only");
+  await server.reload();
+  for (const client of [named, nameless]) expect(await client.closed).toEqual(CLOSE.unauthorized);
 });

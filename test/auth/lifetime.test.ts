@@ -87,11 +87,6 @@ test("a client_id is taken over by its own credential, and by no other", async (
   await using again = await stage.connect(await credentials.token({ exp: seconds(60) }));
   await again.subscribe("t", "me");
   expect(await first.next()).toMatchObject({ type: "info", msg: "subscription_replaced" });
-  const nameless = async () => stage.connect(await credentials.token({ sub: undefined }));
-  await using one = await nameless();
-  await one.subscribe("t", "nameless");
-  await using two = await nameless();
-  expect((await two.ask({ type: "subscribe", topic: "t", client_id: "nameless" })).error?.code).toBe("FORBIDDEN");
   expect(server.lines).toEqual([]);
 });
 
@@ -140,7 +135,7 @@ describe("when keys are read again,", () => {
     await using client = await stage.connect(credentials.keys.some.key);
     writeFileSync(credentials.path(file), text);
     await server.reload();
-    expect(server.lines.splice(0)).toEqual([expect.stringContaining("keys and certificate stay as they were")]);
+    expect(server.lines.splice(0)).toEqual([expect.stringContaining("stay as they were: they cannot be read again")]);
     await client.publish("t", 1);
     await using other = await stage.connect(await credentials.token());
     await other.ask({ type: "publish", topic: "t", message: { id: ID, payload: 2 } });

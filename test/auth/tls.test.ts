@@ -77,6 +77,17 @@ test("a pair that cannot be used is named at the start, and changes nothing late
   expect(startGuardedServer({ TLS_CERT_FILE: files.TLS_CERT_FILE })).rejects.toThrow("TLS_KEY_FILE must be set");
   writeFileSync(files.TLS_KEY_FILE, readFileSync(pairs.second.key));
   await server.reload();
-  expect(server.lines).toEqual([expect.stringContaining("keys and certificate stay as they were")]);
+  expect(server.lines).toEqual([expect.stringContaining("certificate and key stay as they were")]);
   expect(await shownBy(server)).toBe("first");
+});
+
+test("a file whose later part is broken changes nothing: the port is served on with the old pair", async () => {
+  await using stage = await setUp();
+  const { server, files, tls } = stage;
+  const good = readFileSync(files.TLS_CERT_FILE, "utf8");
+  writeFileSync(files.TLS_CERT_FILE, `${good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`);
+  await server.reload();
+  expect(server.lines).toEqual([expect.stringContaining("certificate and key stay as they were")]);
+  expect((await fetch(`${server.url}/livez`, { tls })).status).toBe(200);
+  expect(startGuardedServer(files)).rejects.toThrow("TLS_CERT_FILE cannot be used");
 });

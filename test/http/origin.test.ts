@@ -69,6 +69,7 @@ describe("an origin", () => {
     ["a link from another site", "cross-site", "navigate", "/topics", "with credentials"],
     ["an address typed by a person", "none", "navigate", "/topics/t/events", "with credentials"],
     ["a page of its own", "same-origin", "cors", "/topics/t/events", "with credentials"],
+    ["an image of another port of this host", "same-site", "no-cors", "/topics/t/events", "no"],
     ["no browser", undefined, undefined, "/topics/t/events", "with credentials"],
   ] as const)("that is absent, of %s: %s, %s, %s", (_what, site, mode, path, allowed) => {
     const headers = new Headers({ host: "127.0.0.1" });
@@ -76,6 +77,23 @@ describe("an origin", () => {
     if (mode !== undefined) headers.set("sec-fetch-mode", mode);
     expect(originPolicy([])(new Request(`http://127.0.0.1${path}`, { headers }))).toBe(allowed);
     expect(originPolicy(["*"])(new Request(`http://127.0.0.1${path}`, { headers }))).toBe("with credentials");
+  });
+
+  test("that is absent, of a browser that asks for a name which may be any page's: only where a credential is needed", () => {
+    const browser = { "user-agent": "Mozilla/5.0 (X11; Linux)", "accept-language": "en" };
+    const ask = (host: string, headers: Record<string, string>, asks = false, list: string[] = []) =>
+      originPolicy(list, asks)(new Request("http://127.0.0.1/topics", { headers: { host, ...headers } }));
+    for (const headers of [browser, { "user-agent": "Mozilla/5.0" }, { "accept-language": "de" }]) {
+      expect(ask("evil.example:8000", headers)).toBe("no");
+      expect(ask("evil.example:8000", headers, true)).toBe("with credentials");
+      expect(ask("app.example", headers, false, ["https://app.example"])).toBe("with credentials");
+      for (const host of ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"]) {
+        expect(ask(host, headers)).toBe("with credentials");
+      }
+    }
+    for (const headers of [{}, { "user-agent": "curl/8" }, { "accept-language": "*" }]) {
+      expect(ask("pubsub:8000", headers)).toBe("with credentials");
+    }
   });
 
   const other: [origin: string, host: string | undefined][] = [

@@ -67,7 +67,7 @@ export async function nginxConf({ folder, port, server }: Place): Promise<string
   return opsFile("nginx.conf", {
     "pid /run/": `pid ${folder}/`,
     "error_log /var/log/nginx/": `error_log ${folder}/`,
-    "access_log /var/log/nginx/access.log;": `access_log off; ${nginxFolders(folder)}`,
+    "access_log /var/log/nginx/access.log without_query;": `access_log off; ${nginxFolders(folder)}`,
     "listen 80;": `listen 127.0.0.1:${port};`,
     "server 127.0.0.1:8000;": `server 127.0.0.1:${server.port};`,
   });

@@ -28,7 +28,7 @@ export function startTestServer(env: Record<string, string> = {}, engineOver?: E
 /** The same, with the keys and the certificate that the environment names. */
 export async function startGuardedServer(env: Record<string, string>): Promise<TestServer> {
   const config = configOf(env);
-  return start(config, { credentials: await openCredentials(config), tls: readTls(config) });
+  return start(config, { credentials: await openCredentials(config), tls: await readTls(config) });
 }
 
 function configOf(env: Record<string, string>): Config {

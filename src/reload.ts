@@ -1,0 +1,42 @@
+import type { Authenticator } from "./auth/authenticator.ts";
+import { openKeys, openTokens, type CredentialSettings } from "./auth/open.ts";
+import type { Logger } from "./ops/logger.ts";
+import { readTls, type TlsPair } from "./tls.ts";
+
+export type Reloaded = {
+  auth: Authenticator;
+  /** Ends what credentials no longer allow. */
+  recheck(): void;
+  renewTls(pair: TlsPair): void;
+};
+
+/**
+ * Makes what SIGHUP calls: it reads keys and certificate again. What cannot be used stays as it was, keeps nothing else from being
+ * read, and is logged. Several calls are served one after the other, so that what was read first does not win over what was read
+ * last.
+ */
+export function makeReload(
+  settings: CredentialSettings & Parameters<typeof readTls>[0],
+  log: Logger,
+  { auth, recheck, renewTls }: Reloaded,
+): () => Promise<void> {
+  const renew = async (what: string, read: () => Promise<void>) => {
+    try {
+      await read();
+    } catch (cause) {
+      log.error(`${what} stay as they were: they cannot be read again`, { cause });
+    }
+  };
+  const reload = async () => {
+    await renew("keys", async () => auth.replace({ keys: await openKeys(settings) }));
+    await renew("the keys of tokens", async () => auth.replace({ tokens: await openTokens(settings) }));
+    recheck();
+    await renew("certificate and key", async () => {
+      const pair = await readTls(settings);
+      if (pair !== undefined) renewTls(pair);
+    });
+    log.info("keys and certificate were read again");
+  };
+  let last = Promise.resolve();
+  return () => (last = last.then(reload));
+}
