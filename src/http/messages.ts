@@ -8,7 +8,7 @@ import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { AddressOf } from "./client.ts";
 import { checkStill } from "./access.ts";
 import { checked, readText } from "./body.ts";
-import type { LargeAnswers, Watched } from "./large-answers.ts";
+import { readSlowly, type LargeAnswers, type Watched } from "./large-answers.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = {
@@ -29,6 +29,7 @@ export function publishMessages({ auth, engine, publishLimits, addressOf, maxMes
     checked(readNoQuery(queryOf(request)));
     const address = addressOf(request, server) ?? "";
     const name = topicOf(request);
+    readSlowly(request, server);
     const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
     checkStill(auth, grant, "publish", name);
     publishLimits.check(address, messages);

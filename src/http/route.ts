@@ -22,7 +22,12 @@ export type Handler<Server> = (
 ) => Answer | Promise<Answer>;
 
 /** A handler, and who may ask. */
-export type Access<Server> = { readonly needs: Needs; readonly handle: Handler<Server> };
+export type Access<Server> = {
+  readonly needs: Needs;
+  /** Whether it counts as under way though it needs nothing. */
+  readonly counts?: boolean;
+  readonly handle: Handler<Server>;
+};
 
 export type RouteDeps = {
   underWay: RequestsUnderWay;
@@ -75,8 +80,8 @@ export function guarded<Server extends Locating>(
       if (allowed === "no") throw foreignPage(deps, request);
       if (deps.stopping() && !whileStopping) throw shuttingDown();
       checkFields(request);
-      const { needs, handle } = pick(request);
-      const answer = await underWay.run(needs !== "nothing", async () => {
+      const { needs, counts = needs !== "nothing", handle } = pick(request);
+      const answer = await underWay.run(counts, async () => {
         const grant = await checkAccess(deps.auth, request, needs);
         return handle(request, server, grant);
       });

@@ -50,7 +50,7 @@ export function routes(deps: HttpDeps) {
     };
   return {
     // A browser can set no header here: it authenticates with its first frame.
-    "/ws": on({ GET: open(upgrade(deps)) }),
+    "/ws": on({ GET: { ...open(upgrade(deps)), counts: true } }),
     "/topics": on({ GET: anyone(large(listTopics(deps))), POST: admin(createTopic(deps)) }),
     "/topics/:name": on({ GET: admin(large(showTopic(deps))), DELETE: admin(deleteTopic(deps)) }),
     "/topics/:name/messages": on({ GET: subscriber(readHistory(deps)), POST: publisher(publishMessages(deps)) }),
