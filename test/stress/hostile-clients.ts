@@ -1,12 +1,10 @@
 /** Many clients that behave as badly as they can, in a process of its own. How often they act is bounded. */
 import type { Socket } from "bun";
 import { z } from "zod";
-import { ID } from "../support/client.ts";
 import { given, say, untilToldToEnd } from "../support/helper-process.ts";
 import { HttpConnection } from "../support/http-connection.ts";
 import { Random } from "../support/random.ts";
-import { encodeClientFrame, UPGRADE } from "../support/websocket-frames.ts";
-import { streamRequest } from "../support/sse-client.ts";
+import { hostileKinds, type Kind } from "./hostile-kinds.ts";
 
 const { port, count, rate, seed, topics, only } = given(
   z.object({
@@ -25,44 +23,11 @@ const FEED_MS = 50;
 const FEED_BYTES = 20_000;
 /** How often one resets its connection in place of what else it would do. */
 const RESETS = 0.03;
+/** How often one that is flat out sends in a turn, if the kernel takes everything. */
+const SENDS = 8;
 
 const random = new Random(seed);
-const frame = (content: object) => encodeClientFrame(JSON.stringify(content));
-const publishFrame = frame({ type: "publish", topic: topics.spam, message: { id: ID, payload: "x".repeat(1000) } });
-const spam = Buffer.concat(Array<Buffer>(20).fill(publishFrame));
-const historyRequest = `GET /topics/${encodeURIComponent(topics.history)}/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
-const GARBAGE = [
-  encodeClientFrame("no JSON ".repeat(30)),
-  frame({ type: "nothing of the sort", topic: {} }),
-  frame({ type: "subscribe", topic: "not there", client_id: "x" }),
-  encodeClientFrame(Buffer.alloc(500, 1), 2),
-  // Neither masked nor of an opcode that there is.
-  Buffer.from([0x8b, 0x7f, 1, 2, 3]),
-];
-
-/** What it sends first, and each time after that; none reads what it does not have to. */
-type Kind = { hello: (index: number) => string | Buffer; then?: () => string | Buffer | undefined; reads?: boolean };
-
-const KINDS: Record<string, Kind> = {
-  silent: { hello: () => "" },
-  "half a handshake": { hello: () => UPGRADE.slice(0, 60) },
-  "deaf socket": {
-    hello: (i) => {
-      const subscribe = frame({ type: "subscribe", topic: topics.feed, client_id: `deaf ${i}` });
-      return Buffer.concat([Buffer.from(UPGRADE), subscribe]);
-    },
-  },
-  "deaf stream": { hello: () => streamRequest({ topic: topics.feed }) },
-  garbage: {
-    hello: () => UPGRADE,
-    then: () => Buffer.concat(Array.from({ length: 20 }, () => random.pick(GARBAGE))),
-    reads: true,
-  },
-  history: { hello: () => historyRequest, then: () => historyRequest },
-  mute: { hello: () => UPGRADE, then: () => spam },
-  resetting: { hello: () => UPGRADE, then: () => undefined },
-};
-
+/** What becomes of them. */
 const tally = { connected: 0, reset: 0, closed: 0, refused: 0, fed: 0 };
 
 class Hostile {
@@ -71,6 +36,7 @@ class Hostile {
   #socket: Socket | undefined;
   #connecting = false;
   #unsent: Buffer = Buffer.alloc(0);
+  #step = 0;
 
   constructor(kind: Kind, index: number) {
     this.#kind = kind;
@@ -80,13 +46,26 @@ class Hostile {
   act(): void {
     if (this.#connecting) return;
     if (this.#socket === undefined) return void this.#connect();
-    if (this.#unsent.length > 0) return this.#send("");
-    const more = random.chance(RESETS) ? undefined : this.#kind.then === undefined ? "" : this.#kind.then();
+    if (this.#unsent.length > 0 && this.#kind.hangsUp !== true) return this.#send("");
+    if (this.#kind.flatOut === true) return this.#pump();
+    const more = random.chance(RESETS) || this.#unsent.length > 0 ? undefined : this.#more();
     if (more !== undefined) return this.#send(more);
     tally.reset++;
     const socket = this.#socket;
     this.#socket = undefined;
     socket.terminate();
+  }
+
+  #more(): string | Buffer | undefined {
+    return this.#kind.then === undefined ? "" : this.#kind.then(this.#step++);
+  }
+
+  /** Sends as much as the kernel takes; the rest when it has room. */
+  #pump(): void {
+    this.#send("");
+    for (let i = 0; i < SENDS && this.#unsent.length === 0 && this.#socket !== undefined; i++) {
+      this.#send(this.#more() ?? "");
+    }
   }
 
   async #connect(): Promise<void> {
@@ -97,6 +76,10 @@ class Hostile {
         port,
         socket: {
           data() {},
+          drain: () => {
+            if (this.#kind.flatOut === true) this.#pump();
+            else this.#send("");
+          },
           open: (opened) => {
             if (this.#kind.reads !== true) opened.pause();
           },
@@ -109,6 +92,7 @@ class Hostile {
       });
       tally.connected++;
       this.#unsent = Buffer.alloc(0);
+      this.#step = 0;
       this.#socket = socket;
       this.#send(this.#kind.hello(this.#index));
     } catch {
@@ -141,12 +125,21 @@ async function feed(): Promise<never> {
   }
 }
 
-const kinds = (only ?? Object.keys(KINDS)).map((name) => {
-  const kind = KINDS[name];
-  if (kind === undefined) throw new RangeError(`There is no kind ${name}: ${Object.keys(KINDS).join(", ")}`);
+const known = hostileKinds(topics, random);
+const kinds = (only ?? Object.keys(known)).map((name) => {
+  const kind = known[name];
+  if (kind === undefined) throw new RangeError(`There is no kind ${name}: ${Object.keys(known).join(", ")}`);
   return kind;
 });
-const all = Array.from({ length: count }, (_, i) => new Hostile(kinds[i % kinds.length] ?? random.pick(kinds), i));
+/** As many of each kind, unless there may be only a few of it. */
+function kindOf(index: number): Kind | undefined {
+  const kind = kinds[index % kinds.length];
+  return Math.floor(index / kinds.length) < (kind?.most ?? Number.POSITIVE_INFINITY) ? kind : undefined;
+}
+const all = Array.from({ length: count }, (_, i) => {
+  const kind = kindOf(i);
+  return kind === undefined ? [] : [new Hostile(kind, i)];
+}).flat();
 let next = 0;
 setInterval(() => {
   for (let i = 0; i < (rate * TICK_MS) / 1000; i++) all[next++ % all.length]?.act();

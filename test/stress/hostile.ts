@@ -2,7 +2,7 @@
  * Many hostile clients beside some good ones, against the executable with little memory, and then with few files: the good
  * ones must lose nothing and stay connected. Exits with 1 where they do not, or the server dies.
  * `bun test/stress/hostile.ts [--minutes M] [--hostile N] [--good N] [--memory MB] [--files N] [--rate N] [--seed N]
- *   [--only KIND,…] [BINARY]`, kinds of hostile clients, as 'hostile-clients.ts' has them
+ *   [--only KIND,…] [--alone SECONDS] [BINARY]`, kinds of hostile clients, as 'hostile-kinds.ts' has them
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,6 +27,7 @@ const { values, positionals } = parseArgs({
     rate: { type: "string", default: "1000" },
     seed: { type: "string", default: String(seedOfRun()) },
     only: { type: "string" },
+    alone: { type: "string", default: "20" },
   },
 });
 const count = z.coerce.number().int().min(1);
@@ -44,7 +45,10 @@ useBinary(positionals[0]);
 leaveServerItsCore();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
-const ALONE_SECONDS = 20;
+/** How long the good ones are measured before and after. */
+const aloneSeconds = count.parse(values.alone);
+/** Until what the hostile ones had is given back. */
+const SETTLE_MS = 5000;
 const TOPICS = { good: "good", feed: "hostile feed", history: "hostile history", spam: "hostile spam" };
 const HISTORY = { batches: 10, batch: 10, bytes: 60_000 };
 /** Files that the server has open without any client, generously. */
@@ -64,7 +68,7 @@ async function run(name: string, fence: Fence, clients: number): Promise<{ parts
   const parts: Part[] = [];
   try {
     server.takeUsage();
-    const alone = await goodClients.measure(ALONE_SECONDS, dead);
+    const alone = await goodClients.measure(aloneSeconds, dead);
     parts.push({ name: `${name}, alone`, served: alone, usage: server.takeUsage() });
     for (let i = 0; i < HISTORY.batches; i++) {
       await publish(server, TOPICS.history, Array<string>(HISTORY.batch).fill("x".repeat(HISTORY.bytes)));
@@ -77,6 +81,11 @@ async function run(name: string, fence: Fence, clients: number): Promise<{ parts
     parts.push({ name: `${name}, hostile`, served, usage: server.takeUsage() });
     hostile.end();
     console.log(`${name}: the hostile ones: ${JSON.stringify(await hostile.said(tally))}`);
+    await hostile[Symbol.asyncDispose]();
+    await Bun.sleep(SETTLE_MS);
+    server.takeUsage();
+    const after = await goodClients.measure(aloneSeconds, dead);
+    parts.push({ name: `${name}, after`, served: after, usage: server.takeUsage() });
     if (dead()) console.log(`${name}: THE SERVER DIED within ${lasted.toFixed(1)} s`);
   } finally {
     goodClients.leave();
