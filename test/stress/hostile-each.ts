@@ -3,7 +3,7 @@
  * beside them: what the good ones notice, and the server's memory before, during and after. Exits with 1 where a good one
  * lost something or its connection, or the server died.
  * `bun test/stress/hostile-each.ts [--seconds S] [--hostile N] [--good N] [--memory MB] [--rate N] [--seed N]
- *   [--only KIND,…] [BINARY]`, kinds as 'hostile-kinds.ts' has them
+ *   [--only KIND,…] [BINARY]`, kinds as 'hostile-kinds.ts' has them; KIND+KIND are at it together
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -44,6 +44,8 @@ const ALONE_SECONDS = 3;
 /** Until what the hostile ones had is given back. */
 const SETTLE_MS = 2000;
 
+const tally = z.object({ connected: z.int(), reset: z.int() });
+
 type Part = { served: Served; usage: Usage };
 
 async function run(kind: string): Promise<{ row: Record<string, string>; well: boolean }> {
@@ -61,10 +63,12 @@ async function run(kind: string): Promise<{ row: Record<string, string>; well: b
   const script = join(import.meta.dir, "hostile-clients.ts");
   await using hostile = new HelperProcess(
     script,
-    { ...given, port: server.port, topics: TOPICS, only: [kind] },
+    { ...given, port: server.port, topics: TOPICS, only: kind.split("+") },
     givingWay,
   );
   const during = await measure(seconds);
+  hostile.end();
+  const { connected, reset } = await hostile.said(tally);
   await hostile[Symbol.asyncDispose]();
   await Bun.sleep(SETTLE_MS);
   const after = await measure(ALONE_SECONDS);
@@ -74,6 +78,7 @@ async function run(kind: string): Promise<{ row: Record<string, string>; well: b
   const sum = (of: (served: Served) => number) => parts.reduce((all, { served }) => all + of(served), 0);
   const [lost, disconnected] = [sum((served) => served.lost), sum((served) => served.disconnected)];
   const row = {
+    "connected, reset": `${connected}, ${reset}`,
     "lost, disconnected": `${lost}, ${disconnected}`,
     "delay before, ms, p50 / p99": ms(before.served),
     "during ": ms(during.served),
