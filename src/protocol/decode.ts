@@ -25,6 +25,14 @@ export type Decoded =
   | { ok: true; request: Request; requestId: RawJson | undefined }
   | { ok: false; problem: string; requestId: RawJson | undefined; topic: string | undefined };
 
+/** What a binary frame comes to. */
+export const BINARY_FRAME: Decoded = {
+  ok: false,
+  problem: "A frame must be JSON text, not binary",
+  requestId: undefined,
+  topic: undefined,
+};
+
 /**
  * Reads one text frame. Never throws, whatever the text.
  *

@@ -7,7 +7,7 @@ const FREE_UNREAD_ANSWERS = 16 * 1024;
 /** The most that a client may leave unread, if the budget has room for it. Beyond that nothing more is read from it. */
 export const MAX_UNREAD_ANSWERS = 4 * 1024 * 1024;
 
-type PauseReason = "unread answers" | "requests under way";
+type PauseReason = "unread answers" | "requests under way" | "frames that wait";
 
 const NO_REASON: readonly PauseReason[] = [];
 
@@ -43,6 +43,10 @@ export class Reading {
   }
 
   /** Stops reading. Returns whether `reason` is new. */
+  isPausedFor(reason: PauseReason): boolean {
+    return this.#pausedFor.includes(reason);
+  }
+
   pause(reason: PauseReason): boolean {
     if (this.#pausedFor.includes(reason)) return false;
     if (this.#pausedFor.length === 0) this.#socket.pause();

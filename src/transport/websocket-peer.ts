@@ -3,34 +3,17 @@ import type { Batch } from "../broker/ports.ts";
 import type { Session } from "../broker/session.ts";
 import type { Look } from "../kernel/progress.ts";
 import type { Address } from "../kernel/sockets.ts";
-import type { AnswerBudget } from "../ops/answer-budget.ts";
-import type { Clock } from "../ops/clock.ts";
-import type { NextTurn } from "../ops/next-turn.ts";
-import type { Throttle } from "../ops/throttle.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeNotice } from "../protocol/encode.ts";
 import type { Notice } from "../protocol/frames.ts";
 import { factsOf, type ConnectedPeer } from "./connected-peer.ts";
 import { HEARTBEAT_TOPIC } from "./heartbeat.ts";
-import type { PeerRegistry } from "./peer-registry.ts";
+import type { Frame, Sender } from "./intake.ts";
 import { Reading } from "./reading.ts";
 import { Receipts } from "./receipts.ts";
 import { RequestOrder, type Answerer } from "./request-order.ts";
 import type { Socket } from "./socket.ts";
-
-/** What every peer of a server shares. */
-export type WebSocketPeerDeps = {
-  registry: PeerRegistry;
-  clock: Clock;
-  throttle: Throttle;
-  nextTurn: NextTurn;
-  /** Bounds what all clients together leave unread of their answers. */
-  budget: AnswerBudget;
-  /** How much is sent to a client before a receipt is due; also the size of the kernel's send buffer, in bytes. */
-  sendBufferBytes: number;
-  /** How many requests of a client may be under way or wait. Beyond that it is read no further. */
-  maxRequestsUnderWay: number;
-};
+import type { WebSocketPeerDeps } from "./websocket-deps.ts";
 
 /** The payload of the ping behind the last frame. Its pong (RFC 6455 §5.5.3) says that everything before it was read. */
 const RECEIPT = "read so far";
@@ -42,7 +25,7 @@ const PASSED = "passed";
 const ENQUEUED = -1;
 
 /** A WebSocket as a peer. It is blocked while bytes wait for the kernel, or the client is behind with its receipts. */
-export class WebSocketPeer implements ConnectedPeer, Answerer {
+export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   // A flush reads these fields of every peer. They come first, so that they lie close together.
   blocked = false;
   readonly #socket: Socket;
@@ -62,6 +45,9 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
   /** Made with the first request that waits for an engine. */
   #requests: RequestOrder | undefined;
   readonly #reading: Reading;
+  readonly waiting: Frame[] = [];
+  turn = -1;
+  handled = 0;
   #looksAgain = false;
   #closing: Close | undefined;
 
@@ -195,6 +181,15 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     if (this.open && this.underWay >= this.#deps.maxRequestsUnderWay) this.#reading.pause("requests under way");
   }
 
+  get hasUnread(): boolean {
+    return this.open && this.#reading.isPausedFor("unread answers");
+  }
+
+  crowd(on: boolean): void {
+    if (on) this.#reading.pause("frames that wait");
+    else this.#reading.resume("frames that wait");
+  }
+
   #pauseForUnread(): void {
     if (!this.open || !this.#reading.pause("unread answers")) return;
     this.#deps.throttle.warn("a client does not read its answers: it is read no further until it does", factsOf(this));
@@ -219,6 +214,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer {
     this.#deps.registry.closing(this, close);
     this.#socket.ping(RECEIPT);
     // The client's pong has to be read.
+    this.waiting.length = 0;
     this.#reading.resumeAll();
   }
 

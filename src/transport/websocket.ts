@@ -7,13 +7,15 @@ import type { Logger } from "../ops/logger.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { CLOSE, forbidden, ProtocolError } from "../protocol/codes.ts";
-import { decode, type Decoded, type Request } from "../protocol/decode.ts";
+import { BINARY_FRAME, decode, type Decoded, type Request } from "../protocol/decode.ts";
 import { encodeAnswer, encodePublished } from "../protocol/encode.ts";
 import type { Answer } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/raw-json.ts";
 import { authorize, factsOf } from "./connected-peer.ts";
+import { Intake, type Frame } from "./intake.ts";
 import type { Answerer } from "./request-order.ts";
-import { WebSocketPeer, type WebSocketPeerDeps } from "./websocket-peer.ts";
+import type { WebSocketPeerDeps } from "./websocket-deps.ts";
+import { WebSocketPeer } from "./websocket-peer.ts";
 
 /** The data of a socket: the client's port, and the peer once the socket is open. */
 export type SocketData = {
@@ -45,19 +47,15 @@ const CONTROL_ROOM_BYTES = 16 * 1024 * 1024;
 /** After how many seconds a silent socket is given up, if there is no heartbeat. */
 const IDLE_SECONDS = 120;
 
-const BINARY: Decoded = {
-  ok: false,
-  problem: "A frame must be JSON text, not binary",
-  requestId: undefined,
-  topic: undefined,
-};
-
 /** The WebSocket transport. It reads frames, asks the engine and the broker, and answers. */
 export class WebSocketTransport {
   readonly #deps: WebSocketDeps;
+  readonly #intake: Intake<WebSocketPeer>;
 
   constructor(deps: WebSocketDeps) {
     this.#deps = deps;
+    const failed = (cause: unknown) => deps.log.error("fault while frames were handled", { cause });
+    this.#intake = new Intake((peer, frame) => this.#read(peer, frame), failed);
   }
 
   handler(): WebSocketHandler<SocketData> {
@@ -101,7 +99,11 @@ export class WebSocketTransport {
     const { peer } = socket.data;
     if (peer === undefined || !peer.open) return;
     peer.unanswered = 0;
-    const decoded = typeof message === "string" ? decode(message) : BINARY;
+    this.#intake.take(peer, message);
+  }
+
+  #read(peer: WebSocketPeer, message: Frame): void {
+    const decoded = typeof message === "string" ? decode(message) : BINARY_FRAME;
     if (peer.underWay === 0) {
       const pending = this.#handle(peer, decoded, peer);
       if (pending === undefined) return;

@@ -1,0 +1,19 @@
+import type { AnswerBudget } from "../ops/answer-budget.ts";
+import type { Clock } from "../ops/clock.ts";
+import type { NextTurn } from "../ops/next-turn.ts";
+import type { Throttle } from "../ops/throttle.ts";
+import type { PeerRegistry } from "./peer-registry.ts";
+
+/** What every peer of a server shares. */
+export type WebSocketPeerDeps = {
+  registry: PeerRegistry;
+  clock: Clock;
+  throttle: Throttle;
+  nextTurn: NextTurn;
+  /** Bounds what all clients together leave unread of their answers. */
+  budget: AnswerBudget;
+  /** How much is sent to a client before a receipt is due; also the size of the kernel's send buffer, in bytes. */
+  sendBufferBytes: number;
+  /** How many requests of a client may be under way or wait. Beyond that it is read no further. */
+  maxRequestsUnderWay: number;
+};
