@@ -129,6 +129,8 @@ function judged({ text, tree, shown }: FrameInput, answers: readonly Received[],
   if (!isSame || (id !== undefined && tree !== undefined && id !== written)) {
     throw new Error(`${answered} does not have the request_id of ${shown}`);
   }
+  if (valid && isSilent(value) && frame.type === "ack")
+    throw new Error(`${answered} answers ${shown}, which asks for none`);
   if (!valid && frame.error?.code !== "BAD_REQUEST") throw new Error(`${answered} answers ${shown}`);
   if (valid && frame.type === "ack" && value["type"] === "publish") {
     const { topic, seq = 0, first_seq = seq } = frame;

@@ -61,10 +61,10 @@ class RequestWorld implements World<RequestInput> {
     const refused = last !== undefined && last.status >= 400 && last.body === "" && closed;
     const served = last?.body === ALIVE && responses.length === 2;
     const mayBeRefused = refused && (input.kind === "path" || input.kind === "query");
-    if (input.whole && !served && !mayBeRefused && !streams) {
+    if (input.whole && !served && !mayBeRefused && streams === undefined) {
       throw new Error(`${responses.map(({ status }) => status)} in place of two answers: ${input.shown}`);
     }
-    if (streams) return "stream";
+    if (streams !== undefined) return streams;
     return first === undefined
       ? closed
         ? "closed"
@@ -78,7 +78,8 @@ class RequestWorld implements World<RequestInput> {
   }
 }
 
-type Answers = { responses: RawResponse[]; streams: boolean; closed: boolean };
+/** `streams` says what the connection has become, after the responses. */
+type Answers = { responses: RawResponse[]; streams: "stream" | "WebSocket" | undefined; closed: boolean };
 
 /** Reads until the server closes, or has been quiet for so long that it waits for more. */
 async function answersTo({ method, shown, whole }: RequestInput, connection: RawConnection): Promise<Answers> {
@@ -92,7 +93,9 @@ async function answersTo({ method, shown, whole }: RequestInput, connection: Raw
     if (!closed && (bytes.length > before || isDue)) continue;
     try {
       checkStream(bytes.subarray(left));
-      return { responses: responsesOf(bytes.subarray(0, left), [method, "GET"]), streams: left !== undefined, closed };
+      const stream = bytes.includes("text/event-stream") ? "stream" : "WebSocket";
+      const responses = responsesOf(bytes.subarray(0, left), [method, "GET"]);
+      return { responses, streams: left === undefined ? undefined : stream, closed };
     } catch (cause) {
       throw new Error(`${cause instanceof Error ? cause.message : cause} answers ${shown}`);
     }
