@@ -4,6 +4,8 @@ type Fields = { readonly [key: string]: unknown };
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
+const OVERFLOWS: readonly unknown[] = ["drop_oldest", "latest", "disconnect"];
+
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isAbsent = (value: unknown): value is undefined | null => value === undefined || value === null;
@@ -44,8 +46,7 @@ export function isValid(frame: unknown): frame is Fields {
         (isAbsent(since) || isSince(since)) &&
         (isAbsent(last_n) || isAbsent(since)) &&
         (isAbsent(queue) || isCount(queue, 1)) &&
-        (isAbsent(overflow) ||
-          (["drop_oldest", "latest", "disconnect"].includes(String(overflow)) && typeof overflow === "string"))
+        (isAbsent(overflow) || OVERFLOWS.includes(overflow))
       );
     case "publish":
       if (!isName(topic) || !(isAbsent(ack) || typeof ack === "boolean")) return false;
