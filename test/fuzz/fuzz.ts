@@ -43,6 +43,9 @@ export class Tally {
 /** After how many rounds a new world is made. */
 const ROUNDS = 200;
 
+/** How much of an input and of its fault is shown. */
+const MOST_WORDS = 4000;
+
 /** How long to look for a smaller input, in milliseconds. */
 const SHRINK_MS = 20_000;
 
@@ -76,7 +79,8 @@ export async function fuzz<I extends Input>(target: Target<I>, seed: number, sec
 async function smallest<I extends Input>(target: Target<I>, variant: string, inputs: readonly I[]): Promise<string> {
   const end = performance.now() + SHRINK_MS;
   let problem = await problemOf(target, variant, inputs);
-  const show = (left: readonly I[]) => left.map(({ kind, shown }) => `${kind}: ${shown.slice(0, 4000)}`).join("\n");
+  const show = (left: readonly I[]) =>
+    left.map(({ kind, shown }) => `${kind}: ${shown.slice(0, MOST_WORDS)}`).join("\n");
   if (problem === undefined) return `It does not happen in a new world. The last inputs:\n${show(inputs)}`;
   let left = inputs;
   for (let at = 0; at < left.length && performance.now() < end;) {
@@ -102,5 +106,6 @@ async function problemOf<I extends Input>(target: Target<I>, variant: string, in
 }
 
 function wordsOf(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  const words = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  return words.length <= MOST_WORDS ? words : `${words.slice(0, MOST_WORDS)}…`;
 }

@@ -23,10 +23,10 @@ class TokenWorld implements World<TokenInput> {
       grant = await this.#signers.auth.check(credential);
     } catch (cause) {
       if (!(cause instanceof ProtocolError) || cause.code !== "UNAUTHORIZED") throw cause;
-      if (letsIn) throw new Error(`Refused, '${cause.message}': ${kind} ${shown}`);
+      if (letsIn === true) throw new Error(`Refused, '${cause.message}': ${kind} ${shown}`);
       return cause.message.replace(/ '.*/, " …");
     }
-    if (!letsIn) throw new Error(`It gets in as '${grant.owner}': ${kind} ${shown}`);
+    if (letsIn === false) throw new Error(`It gets in as '${grant.owner}': ${kind} ${shown}`);
     if (claims !== undefined && !Bun.deepEquals(said(claims), allowed(grant))) {
       throw new Error(`It gets ${JSON.stringify(allowed(grant))}: ${kind} ${shown}`);
     }
