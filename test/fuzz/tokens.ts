@@ -24,7 +24,7 @@ class TokenWorld implements World<TokenInput> {
     } catch (cause) {
       if (!(cause instanceof ProtocolError) || cause.code !== "UNAUTHORIZED") throw cause;
       if (letsIn === true) throw new Error(`Refused, '${cause.message}': ${kind} ${shown}`);
-      return cause.message.replace(/ '.*/, " …");
+      return cause.message.replace(/ '.*/s, " …");
     }
     if (letsIn === false) throw new Error(`It gets in as '${grant.owner}': ${kind} ${shown}`);
     if (claims !== undefined && !Bun.deepEquals(said(claims), allowed(grant))) {
