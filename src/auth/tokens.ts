@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { z } from "zod";
 import { ProtocolError } from "../protocol/codes.ts";
+import { shorten } from "../protocol/read.ts";
 import { Grant, permissionFields, type Permissions } from "./permissions.ts";
 
 /** How far clocks may differ, in seconds. */
@@ -13,8 +14,8 @@ const PUBLIC_ALGORITHMS: NonNullable<JWTVerifyOptions["algorithms"]> = ["RS256",
 /** RFC 7518 §3.2: a key of HS256 has as many bits as its hash. */
 const LEAST_SECRET_BYTES = 32;
 
-/** The last time that JavaScript can name, in seconds since 1970 UTC (ECMA-262 §21.4.1.1). */
-const LATEST_SEC = 8.64e12;
+/** The end of the year 9999, in seconds since 1970 UTC: later ones have no form in RFC 3339 §5.6. */
+const LATEST_SEC = 253_402_300_800;
 
 /** RFC 7518 §3.3. */
 const LEAST_RSA_BITS = 2048;
@@ -119,7 +120,10 @@ function grantOf(payload: JWTPayload, issuer: string): Grant {
   if (!read.success) {
     const [issue] = read.error.issues;
     const where = ["pubsub", ...(issue?.path ?? [])].join(".");
-    throw new ProtocolError("UNAUTHORIZED", `The token's claim '${where}' is not as it should be: ${issue?.message}`);
+    throw new ProtocolError(
+      "UNAUTHORIZED",
+      `The token's claim '${where}' is not as it should be: ${shorten(issue?.message ?? "")}`,
+    );
   }
   const { sub, exp = Number.NaN } = payload;
   if (typeof sub !== "string" || sub === "")

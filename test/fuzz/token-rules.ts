@@ -6,6 +6,8 @@ type Fields = { readonly [key: string]: unknown };
 
 const LEEWAY_SEC = 30;
 
+const YEAR_10000_SEC = Date.UTC(10_000, 0) / 1000;
+
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isPatterns = (value: unknown) =>
@@ -27,9 +29,10 @@ function isKnownCrit({ crit, b64 }: Fields): boolean {
 /** Whether the claims let in now. */
 export function claimsLetIn(claims: unknown): claims is Fields {
   if (!isObject(claims)) return false;
-  const { exp, nbf, iat, iss, aud, pubsub = {} } = claims;
+  const { sub, exp, nbf, iat, iss, aud, pubsub = {} } = claims;
   const now = Date.now() / 1000;
-  if (typeof exp !== "number" || exp <= now - LEEWAY_SEC) return false;
+  if (typeof sub !== "string" || sub === "") return false;
+  if (typeof exp !== "number" || exp <= now - LEEWAY_SEC || exp >= YEAR_10000_SEC) return false;
   if (nbf !== undefined && (typeof nbf !== "number" || nbf > now + LEEWAY_SEC)) return false;
   if (iat !== undefined && typeof iat !== "number") return false;
   if (iss !== ISSUER || !(aud === AUDIENCE || (Array.isArray(aud) && aud.includes(AUDIENCE)))) return false;
