@@ -59,7 +59,7 @@ export async function flood(server: Server, clients: number, count: number): Pro
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { clients: { type: "string", default: "20" }, frames: { type: "string", default: "400000" } },
+    options: { clients: { type: "string", default: "20" }, frames: { type: "string", default: "20000" } },
   });
   useBinary(positionals[0]);
   await using server = await startBinary();

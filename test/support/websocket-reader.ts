@@ -39,9 +39,14 @@ export class WebSocketTextReader {
 
   #take({ opcode, payload }: RawFrame): void {
     if (opcode === OPCODES.text) this.#onText(payload.toString());
-    if (opcode === OPCODES.close) this.close = { code: payload.readUInt16BE(0), reason: payload.toString("utf8", 2) };
+    if (opcode === OPCODES.close) this.close = closeOf(payload);
     if (opcode === OPCODES.ping) this.#send(encodeClientFrame(payload, OPCODES.pong));
   }
+}
+
+/** A close frame may come without a code; then there was none (RFC 6455 §7.1.5). */
+function closeOf(payload: Buffer): { code: number; reason: string } {
+  return { code: payload.length < 2 ? 1005 : payload.readUInt16BE(0), reason: payload.toString("utf8", 2) };
 }
 
 /** The same for frames. Each is checked against its schema. */
