@@ -7,6 +7,7 @@ import { TOKEN_HELP, tokenCommand } from "./cli/token.ts";
 import { helpText, readCommandLine } from "./command-line.ts";
 import { readConfig, UsageError, type Config } from "./config.ts";
 import { checkHealth } from "./healthcheck.ts";
+import { LogOutput } from "./ops/log-output.ts";
 import { Logger } from "./ops/logger.ts";
 import { startServer, type RunningServer, type ServerParts } from "./server.ts";
 import { readTls } from "./tls.ts";
@@ -29,7 +30,7 @@ async function main(): Promise<number | undefined> {
 /** Starts the server. From then on it keeps the process alive. */
 async function serve(config: Config): Promise<number | undefined> {
   const format = config.logFormat ?? (process.stdout.isTTY ? "text" : "json");
-  const log = new Logger(config.logLevel, format, (line) => void process.stdout.write(`${line}\n`));
+  const log = new Logger(config.logLevel, format, new LogOutput(process.stdout).write);
   await checkHost(config.host);
   // The reader of the log may go away. That is no reason to stop serving.
   process.stdout.on("error", () => {});

@@ -6,13 +6,17 @@ export type Format = "text" | "json";
 /** Facts beside a log line's message: plain values, and a `cause` if something failed. */
 export type Fields = Record<string, unknown>;
 
-/** Writes one line for each event of level `level` or above. */
+/** Takes a line, unless there is no room for it. Returns whether it did. */
+export type WriteLine = (line: string) => boolean;
+
+/** Writes one line for each event of level `level` or above. Where some had to be left out, the next one that is taken says so. */
 export class Logger {
   readonly #least: number;
   readonly #format: Format;
-  readonly #write: (line: string) => void;
+  readonly #write: WriteLine;
+  #leftOut = 0;
 
-  constructor(level: Level, format: Format, write: (line: string) => void) {
+  constructor(level: Level, format: Format, write: WriteLine) {
     this.#least = LEVELS[level];
     this.#format = format;
     this.#write = write;
@@ -36,10 +40,20 @@ export class Logger {
 
   #log(level: Level, message: string, fields: Fields): void {
     if (LEVELS[level] < this.#least) return;
+    if (this.#leftOut > 0) {
+      const said = this.#line("warn", "log lines were left out: the reader of the log took none", {
+        lines: this.#leftOut,
+      });
+      if (this.#write(said)) this.#leftOut = 0;
+    }
+    if (!this.#write(this.#line(level, message, fields))) this.#leftOut++;
+  }
+
+  #line(level: Level, message: string, fields: Fields): string {
     const ts = new Date().toISOString();
     const facts = Object.entries(fields).map(([key, value]) => [key, printable(value)] as const);
-    if (this.#format === "json") this.#write(JSON.stringify({ ts, level, msg: message, ...Object.fromEntries(facts) }));
-    else this.#write([ts, level.toUpperCase().padEnd(5), message, ...facts.map(asText)].join(" "));
+    if (this.#format === "json") return JSON.stringify({ ts, level, msg: message, ...Object.fromEntries(facts) });
+    return [ts, level.toUpperCase().padEnd(5), message, ...facts.map(asText)].join(" ");
   }
 }
 

@@ -256,7 +256,7 @@ describe("counters", () => {
 
   test("count a fault of ours as INTERNAL", async () => {
     const metrics = new Metrics();
-    const log = new Logger("error", "text", () => {});
+    const log = new Logger("error", "text", () => true);
     const handler = route<{ requestIP: () => null }>(
       {
         addressOf: () => undefined,

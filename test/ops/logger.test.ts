@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
+import { LogOutput } from "../../src/ops/log-output.ts";
 import { Logger, type Fields, type Format, type Level } from "../../src/ops/logger.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -8,7 +9,7 @@ const TS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 /** What a logger of the given level and format writes while `use` runs. */
 function written(level: Level, format: Format, use: (log: Logger) => void): string[] {
   const lines: string[] = [];
-  use(new Logger(level, format, (line) => void lines.push(line)));
+  use(new Logger(level, format, (line) => lines.push(line) > 0));
   return lines;
 }
 
@@ -97,4 +98,26 @@ describe("an error among the facts", () => {
       expect(lineOf(format, "failed", { cause, url: "a\nb\u2028c", nested: { text: "d\ne" } })).not.toMatch(/[\r\n]/);
     },
   );
+});
+
+test("while its reader takes nothing, lines past a mebibyte are left out; the next one is preceded by their number", () => {
+  const texts: string[] = [];
+  const waiting: (() => void)[] = [];
+  const { write } = new LogOutput({ write: (text, written) => void (texts.push(text), waiting.push(written)) });
+  const log = new Logger("info", "json", write);
+  const words = "x".repeat(1000);
+  for (let i = 0; i < 5000; i++) log.info(words);
+  const taken = texts.length;
+  expect(texts.join("").length).toBeLessThan(1.01 * 1024 * 1024 + words.length);
+  for (const written of waiting.splice(0)) written();
+  log.info("read again");
+  const last = texts.slice(taken).map((text) => jsonLine.parse(JSON.parse(text)));
+  expect(last).toEqual([
+    expect.objectContaining({
+      level: "warn",
+      msg: "log lines were left out: the reader of the log took none",
+      lines: 5000 - taken,
+    }),
+    expect.objectContaining({ level: "info", msg: "read again" }),
+  ]);
 });

@@ -40,7 +40,7 @@ function configOf(env: Record<string, string>): Config {
 
 function start(config: Config, parts: ServerParts): TestServer {
   const lines: string[] = [];
-  const log = new Logger(config.logLevel, "text", (line) => void lines.push(line));
+  const log = new Logger(config.logLevel, "text", (line) => lines.push(line) > 0);
   const server = startServer(config, log, parts);
   const wsUrl = `${server.url.replace("http", "ws")}/ws`;
   return { ...server, wsUrl, lines, [Symbol.asyncDispose]: () => server.stop() };
