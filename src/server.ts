@@ -27,7 +27,7 @@ import { Throttle } from "./ops/throttle.ts";
 import { CLOSE } from "./protocol/codes.ts";
 import { makeReload } from "./reload.ts";
 import type { TlsPair } from "./tls.ts";
-import { Closing } from "./transport/closing.ts";
+import { Closing, SAY_SO_MS } from "./transport/closing.ts";
 import { factsOf, type ConnectedPeer } from "./transport/connected-peer.ts";
 import { FlushScheduler } from "./transport/flush-scheduler.ts";
 import { GrantWatch } from "./transport/grant-watch.ts";
@@ -96,6 +96,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     log,
     nextTurn: inNextTurn,
     closeGraceMs: config.closeGraceMs,
+    saySoMs: SAY_SO_MS,
     closingBytes: Math.max(MIN_CLOSING_BYTES, config.historyMemoryBytes / 2),
     progress,
   });

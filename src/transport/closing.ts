@@ -8,6 +8,8 @@ export type ClosingDeps = {
   nextTurn: NextTurn;
   /** How long, in milliseconds, a client may take to read what it was sent. */
   closeGraceMs: number;
+  /** How long a client may take to say that it has read everything before the kernel is asked, in milliseconds. */
+  saySoMs: number;
   /** What all peers that are being closed may leave unsent together, in bytes. */
   closingBytes: number;
   /** Undefined if the system does not tell what has arrived. */
@@ -20,8 +22,11 @@ const CLOSED_A_TURN = 16;
 /** How often the server checks what clients have taken that do not say so, in milliseconds. */
 const LOOK_MS = 500;
 
-/** How long a client may take to say that it has read everything before the server checks, in milliseconds. */
-const SAY_SO_MS = 2000;
+/**
+ * `saySoMs` of a server. The kernel tells what has arrived, not what was read; and Bun drops a WebSocket at most 4 s after
+ * its close frame, so that the connection of a client that has not read by then breaks with the first that it writes.
+ */
+export const SAY_SO_MS = 10_000;
 
 type Wait = { timer: ReturnType<typeof setTimeout>; bytes: number; since: number };
 
@@ -122,10 +127,10 @@ export class Closing {
   };
 
   #look(): void {
-    const { progress } = this.#deps;
+    const { progress, saySoMs } = this.#deps;
     const silent: ConnectedPeer[] = [];
     for (const [peer, { since }] of this.#waits) {
-      if (performance.now() - since < SAY_SO_MS) break;
+      if (performance.now() - since < saySoMs) break;
       silent.push(peer);
     }
     progress?.begin(silent.filter(({ look }) => look === undefined));

@@ -7,7 +7,7 @@ import type { End, Listener, Wire } from "./wire.ts";
 /** The longest that most read nothing, */
 const STALL_MS = 800;
 /** and how long a few do: past the time after which Bun itself drops a socket that it has closed. */
-const LONG_STALL_MS = 5500;
+const LONG_STALL_MS = 8000;
 
 /** The most bytes that still come before a cut. */
 const CUT_BYTES = 400_000;

@@ -48,7 +48,7 @@ export function makeRegistry(own: RegistryOptions = {}, ports: BrokerOptions = {
     metrics,
     log,
   };
-  const closing = new Closing({ closeGraceMs: LONG_MS, closingBytes: 1e6, progress: undefined, ...shared });
+  const closing = new Closing({ closeGraceMs: LONG_MS, saySoMs: 0, closingBytes: 1e6, progress: undefined, ...shared });
   const registry = new PeerRegistry({ maxConnections: 100, maxConnectionsPerAddress: 100, closing, ...shared });
   const shutdown = new Shutdown(broker, registry, closing);
   const deps: WebSocketPeerDeps = {
