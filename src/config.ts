@@ -12,6 +12,9 @@ const historyBytes = Math.min(256 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memo
 /** The default for all answers that wait to be read: a sixteenth, within such bounds. */
 const answerBytes = Math.min(64 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memoryBytes / 16)));
 
+/** The default for all events that wait for the kernel: an eighth, within such bounds. */
+const unsentBytes = Math.min(1024 * MEBIBYTE, Math.max(MEBIBYTE, Math.floor(memoryBytes / 8)));
+
 /**
  * Every setting, once: its name, default, bounds and help. Flags, environment, `--help` and the README's table follow.
  */
@@ -101,6 +104,13 @@ const SETTINGS = {
     1_099_511_627_776,
     "memory for all answers that wait to be read, pages of history and acks",
     `a sixteenth of the memory there is, ${64 * MEBIBYTE} at the most`,
+  ),
+  unsentEventBytes: integer(
+    unsentBytes,
+    MEBIBYTE,
+    1_099_511_627_776,
+    "memory for all events that clients do not take; past it those that have waited longest are cut off",
+    `an eighth of the memory there is, ${1024 * MEBIBYTE} at the most`,
   ),
   allowedOrigins: origins(
     "web pages that may connect beside the server's own, by origin, separated by commas; * for all",

@@ -100,7 +100,16 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     closingBytes: Math.max(MIN_CLOSING_BYTES, config.historyMemoryBytes / 2),
     progress,
   });
-  const registry = new PeerRegistry({ ...config, broker, closing, metrics, log, maxConnections });
+  const registry = new PeerRegistry({
+    ...config,
+    broker,
+    closing,
+    metrics,
+    log,
+    maxConnections,
+    nextTurn: inNextTurn,
+    throttle,
+  });
   const auth = new Authenticator(credentials);
   const grants = new GrantWatch({ auth, broker, peers: registry, throttle, log, now: Date.now });
   const { maxMessageBytes, sendBufferBytes, authTimeoutMs } = config;

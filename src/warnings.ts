@@ -18,11 +18,13 @@ export function dangersOf(at: { host: string; asksForCredential: boolean; encryp
 export function shortagesOf(limits: {
   historyMemoryBytes: number;
   unreadAnswerBytes: number;
+  unsentEventBytes: number;
   memoryBytes: number;
 }): string[] {
-  const { historyMemoryBytes, unreadAnswerBytes, memoryBytes } = limits;
-  if (historyMemoryBytes + unreadAnswerBytes <= memoryBytes / 2) return [];
-  return ["HISTORY_MEMORY_BYTES and UNREAD_ANSWER_BYTES are more than half of the memory there is: it may not suffice"];
+  const { historyMemoryBytes, unreadAnswerBytes, unsentEventBytes, memoryBytes } = limits;
+  if (historyMemoryBytes + unreadAnswerBytes + unsentEventBytes <= memoryBytes / 2) return [];
+  const names = "HISTORY_MEMORY_BYTES, UNREAD_ANSWER_BYTES and UNSENT_EVENT_BYTES";
+  return [`${names} are more than half of the memory there is: it may not suffice`];
 }
 
 function isLoopback(host: string): boolean {

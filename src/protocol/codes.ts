@@ -53,6 +53,7 @@ export const LIMITS = [
   "MAX_SUBSCRIPTIONS_PER_CONNECTION",
   "MAX_TOPICS",
   "UNREAD_ANSWER_BYTES",
+  "UNSENT_EVENT_BYTES",
 ] as const;
 
 export type Limit = (typeof LIMITS)[number];

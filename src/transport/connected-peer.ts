@@ -13,6 +13,10 @@ export interface ConnectedPeer extends Peer, HeartbeatPeer {
   readonly sentAll: boolean;
   /** What waits in this process until the kernel takes it, in bytes. */
   readonly unsentBytes: number;
+  /** Blocks it, until {@link drained} is called. */
+  hold(): void;
+  /** Goes on, if the kernel has taken everything. */
+  drained(): void;
   /** Completes the close, whatever the client has read. */
   finish(): void;
   /** Drops the connection, with everything that is unsent. */

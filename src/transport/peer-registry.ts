@@ -2,10 +2,13 @@ import type { Broker } from "../broker/broker.ts";
 import type { Transport } from "../protocol/frames.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
+import type { NextTurn } from "../ops/next-turn.ts";
+import type { Throttle } from "../ops/throttle.ts";
 import { limitExceeded, type Close } from "../protocol/codes.ts";
 import { AddressCounts } from "./address-counts.ts";
 import type { Closing } from "./closing.ts";
 import { factsOf, type ConnectedPeer } from "./connected-peer.ts";
+import { Unsent } from "./unsent.ts";
 
 export type PeerRegistryDeps = {
   broker: Broker;
@@ -15,6 +18,10 @@ export type PeerRegistryDeps = {
   maxConnections: number;
   /** From one address. */
   maxConnectionsPerAddress: number;
+  /** Of all peers together. */
+  unsentEventBytes: number;
+  nextTurn: NextTurn;
+  throttle: Throttle;
 };
 
 /** What a shutdown is told by the registry. */
@@ -32,9 +39,11 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   /** Those that have yet to show a credential, and the timers that wait for it. */
   readonly #strangers = new Map<ConnectedPeer, ReturnType<typeof setTimeout>>();
   watcher: RegistryWatcher | undefined;
+  readonly unsent: Unsent;
 
   constructor(deps: PeerRegistryDeps) {
     this.#deps = deps;
+    this.unsent = new Unsent({ ...deps, peers: this, limit: deps.unsentEventBytes });
     this.#addresses = new AddressCounts(deps.maxConnectionsPerAddress);
   }
 
@@ -125,6 +134,7 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   gone(peer: ConnectedPeer, reason: string): void {
     const { broker, closing, log } = this.#deps;
     this.#addresses.remove(peer);
+    this.unsent.forget(peer);
     this.removeStranger(peer);
     if (this.#peers.delete(peer)) {
       log.debug("disconnected", { ...factsOf(peer), reason });

@@ -21,10 +21,12 @@ export class Receipts {
     return true;
   }
 
-  /** Call when the client has answered. */
-  answered(): void {
+  /** Call when the client has answered. Returns whether it was behind. */
+  answered(): boolean {
+    const wasBehind = this.behind;
     this.#waiting = false;
     this.#answers = true;
     this.behind = false;
+    return wasBehind;
   }
 }

@@ -86,7 +86,7 @@ export class SsePeer implements ConnectedPeer {
     this.#stream = stream;
     this.blocked = false;
     this.#write(this.#taken());
-    if (!this.blocked) this.#unblocked();
+    if (!this.blocked) this.drained();
     return this.#ended.promise;
   }
 
@@ -184,13 +184,21 @@ export class SsePeer implements ConnectedPeer {
     if (typeof written === "number" || this.blocked) return;
     // Bun has taken the chunk all the same. No more follows until it has gone.
     this.blocked = true;
+    this.#deps.registry.unsent.note(this, this.#written);
     written
-      .then(() => this.#unblocked())
+      .then(() => this.drained())
       .catch((cause: unknown) => this.#deps.log.error("fault while an event stream went on", { cause }));
   }
 
-  #unblocked(): void {
+  hold(): void {
+    this.blocked = true;
+  }
+
+  drained(): void {
     if (this.#stream === undefined) return;
+    const { unsent } = this.#deps.registry;
+    unsent.forget(this);
+    if (unsent.holds(this)) return;
     this.blocked = false;
     this.unanswered = 0;
     if (this.#closing) this.#deps.registry.received(this);

@@ -130,8 +130,12 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   /** Handles a pong. */
   ponged(payload: string): void {
     this.unanswered = 0;
-    if (payload === PASSED) this.#passed();
+    if (payload === PASSED && this.#receipts?.answered() === true) this.drained();
     if (this.#closing !== undefined && payload === RECEIPT) this.#deps.registry.received(this);
+  }
+
+  hold(): void {
+    this.blocked = true;
   }
 
   get sentAll(): boolean {
@@ -139,21 +143,16 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
     return !this.blocked;
   }
 
-  /** Call when the kernel may have taken what waited. Goes on if it has taken everything. */
   drained(): void {
     if (!this.blocked || this.#socket.getBufferedAmount() > 0) return;
+    const { unsent } = this.#deps.registry;
+    unsent.forget(this);
     this.#reading.forgetUnread();
     // The client's pong has to be read.
     this.#reading.resume("unread answers");
-    if (this.#receipts?.behind === true) return;
+    if (this.#receipts?.behind === true || unsent.holds(this)) return;
     this.blocked = false;
     this.#deps.registry.drained(this);
-  }
-
-  #passed(): void {
-    const wasBehind = this.#receipts?.behind === true;
-    this.#receipts?.answered();
-    if (wasBehind) this.drained();
   }
 
   /** Call once the connection is closed. */
@@ -233,8 +232,11 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
 
   /** Updates `blocked` from what the kernel has left of all that was sent. */
   #look(): void {
-    if (this.#socket.getBufferedAmount() > 0) this.blocked = true;
-    else if (this.blocked && !this.#looksAgain) {
+    const unsent = this.#socket.getBufferedAmount();
+    if (unsent > 0) {
+      this.blocked = true;
+      this.#deps.registry.unsent.note(this, unsent);
+    } else if (this.blocked && !this.#looksAgain) {
       // The kernel took the backlog along with what was sent just now. No drain event tells of that.
       this.#looksAgain = true;
       this.#deps.nextTurn(() => {

@@ -49,7 +49,13 @@ export function makeRegistry(own: RegistryOptions = {}, ports: BrokerOptions = {
     log,
   };
   const closing = new Closing({ closeGraceMs: LONG_MS, saySoMs: 0, closingBytes: 1e6, progress: undefined, ...shared });
-  const registry = new PeerRegistry({ maxConnections: 100, maxConnectionsPerAddress: 100, closing, ...shared });
+  const registry = new PeerRegistry({
+    maxConnections: 100,
+    maxConnectionsPerAddress: 100,
+    unsentEventBytes: 1e9,
+    closing,
+    ...shared,
+  });
   const shutdown = new Shutdown(broker, registry, closing);
   const deps: WebSocketPeerDeps = {
     registry,
@@ -97,6 +103,15 @@ export class FakeConnectedPeer extends FakePeer implements ConnectedPeer {
 
   get sentAll(): boolean {
     return !this.blocked;
+  }
+
+  hold(): void {
+    this.room = 0;
+  }
+
+  drained(): void {
+    this.room = Number.POSITIVE_INFINITY;
+    this.#registry.drained(this);
   }
 
   listen(): void {}
