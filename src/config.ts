@@ -56,7 +56,12 @@ const SETTINGS = {
     10_000_000,
     "connections of subscribers, WebSockets and event streams together; no more than the limit of open files allows",
   ),
-  maxConnectionsPerAddress: integer(100_000, 1, 10_000_000, "the same from one address"),
+  maxConnectionsPerAddress: integer(
+    100_000,
+    1,
+    10_000_000,
+    "the same from one address, or one IPv6 network of 64 bits",
+  ),
   maxHttpRequests: integer(10_000, 1, 10_000_000, "HTTP requests under way, without probes and event streams"),
   maxRequestsUnderWay: integer(
     64,

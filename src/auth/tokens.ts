@@ -66,17 +66,22 @@ export class Tokens {
   static readonly publicKey = publicKeySource;
   static readonly jwks = jwksSource;
 
-  /** @throws {ProtocolError} `UNAUTHORIZED` */
+  /** @throws {ProtocolError} `UNAUTHORIZED`, or `UNAVAILABLE` where a key cannot be fetched that may be the token's */
   async verify(token: string): Promise<Grant> {
     let problem = "The token is not signed by a key that this server knows";
+    let outage: unknown;
     for (const source of this.#sources) {
       try {
         const verified = await source.verify(token, this.#options);
         return grantOf(verified.payload, source.issuer(verified));
       } catch (cause) {
         if (cause instanceof ProtocolError) throw cause;
-        problem = problemOf(cause) ?? problem;
+        if (isOutage(cause)) outage = cause;
+        else problem = problemOf(cause) ?? problem;
       }
+    }
+    if (outage !== undefined) {
+      throw new ProtocolError("UNAVAILABLE", "The keys of tokens cannot be fetched now; try again", { cause: outage });
     }
     throw new ProtocolError("UNAUTHORIZED", problem);
   }
@@ -130,6 +135,13 @@ function grantOf(payload: JWTPayload, issuer: string): Grant {
     throw new ProtocolError("UNAUTHORIZED", "The token's claim 'sub' is missing");
   if (!(exp < LATEST_SEC)) throw new ProtocolError("UNAUTHORIZED", "The token's claim 'exp' is not a time");
   return new Grant({ owner: `sub ${sub}`, permissions: read.data, issuer, expiresAt: 1000 * exp });
+}
+
+/** Whether keys could not be fetched, so that nothing is known of the token. `jose` has no class of its own for most of these. */
+function isOutage(cause: unknown): boolean {
+  if (cause instanceof errors.JOSEError)
+    return cause.code === errors.JOSEError.code || cause instanceof errors.JWKSTimeout;
+  return cause instanceof Error;
 }
 
 /** What is wrong with a token, in words for the one who sent it; undefined where another key may fit. */

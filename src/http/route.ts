@@ -134,17 +134,18 @@ export function refuse(
   return problem(error, headers);
 }
 
-/** Counts an error. Logs it if a limit or a credential is the reason. */
+/** Counts an error. Logs it unless the request itself is the reason. */
 export function noteError(
   { metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">,
   error: ProtocolError,
   address: string | undefined,
 ): void {
-  const { code, message, limit } = error;
+  const { code, message, limit, cause } = error;
   metrics.refused(code, limit);
   if (code === "LIMIT_EXCEEDED")
     throttle.warn("limit reached: an HTTP request was refused", { address, limit: message });
   if (code === "UNAUTHORIZED") throttle.warn("an HTTP request was refused: unauthorized", { address, reason: message });
+  if (code === "UNAVAILABLE") throttle.warn("an HTTP request was refused: unavailable", { reason: message, cause });
 }
 
 function fault(log: Logger, request: Request, cause: unknown): ProtocolError {

@@ -1,4 +1,4 @@
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 
 /** Tells whom a connection comes from, where proxies stand in front. */
 export class ClientAddress {
@@ -32,4 +32,15 @@ export class ClientAddress {
     const version = isIP(plain);
     return version !== 0 && this.#trusted.check(plain, version === 6 ? "ipv6" : "ipv4");
   }
+}
+
+/** What one client can choose its addresses from: itself, or with IPv6 the network that providers give to each (RFC 6177 §2). */
+export function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes(".")) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  while (groups.length + after.length < 8) groups.push("0");
+  const network = [...groups, ...after].slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(":")}::/64`;
 }

@@ -65,8 +65,8 @@ export class ProtocolError extends Error {
   /** The setting that is exceeded, of a `LIMIT_EXCEEDED`. */
   readonly limit: Limit | undefined;
 
-  constructor(code: AnswerCode, message: string, details: { topic?: string; limit?: Limit } = {}) {
-    super(message);
+  constructor(code: AnswerCode, message: string, details: { topic?: string; limit?: Limit; cause?: unknown } = {}) {
+    super(message, { cause: details.cause });
     this.name = "ProtocolError";
     this.code = code;
     this.topic = details.topic;

@@ -210,6 +210,8 @@ export class WebSocketTransport {
       if (code === "UNAUTHORIZED") {
         throttle.warn("a frame was refused: unauthorized", { ...factsOf(peer), reason: message });
       }
+      if (code === "UNAVAILABLE")
+        throttle.warn("a frame was refused: unavailable", { reason: message, cause: cause.cause });
       if (code === "LIMIT_EXCEEDED")
         throttle.warn(`limit reached: ${what} was refused`, { ...factsOf(peer), limit: message });
       this.#answer(to, { type: "error", topic, error: { code, message } }, requestId);

@@ -1,7 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setSystemTime, test } from "bun:test";
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from "jose";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { Client } from "../support/client.ts";
+import { problemOf } from "../support/answers.ts";
 import { declareForeign } from "../support/contract.ts";
 import { startGuardedServer } from "../support/server.ts";
 
@@ -61,6 +62,25 @@ test("a key set that cannot be had is named at the start, and changes nothing la
   expect(server.lines).toEqual([expect.stringContaining("the keys of tokens stay as they were")]);
   await using client = await Client.connect(server, { authorization: `Bearer ${await tokenBy(key, "only")}` });
   expect((await client.ask({ type: "ping" })).type).toBe("pong");
+});
+
+test("while a key set is away, whether a token of a key that is not known is good cannot be told", async () => {
+  const keys = await startKeyServer();
+  const key = await keys.make("only");
+  await using server = await startGuardedServer({ JWT_JWKS_URL: keys.url, TOPICS: "t", LOG_LEVEL: "warn" });
+  await keys[Symbol.asyncDispose]();
+  // Keys are not asked for again sooner.
+  setSystemTime(Date.now() + 31_000);
+  using _ = { [Symbol.dispose]: () => void setSystemTime() };
+  const authorization = `Bearer ${await tokenBy(key, "new")}`;
+  const words = "The keys of tokens cannot be fetched now; try again";
+  const answer = await fetch(`${server.url}/topics/t/messages`, { headers: { authorization } });
+  expect(await problemOf(answer)).toMatchObject({ status: 503, code: "UNAVAILABLE", detail: words });
+  await using other = await Client.connect(server);
+  const auth = await other.ask({ type: "auth", token: await tokenBy(key, "new") });
+  expect(auth.error).toEqual({ code: "UNAVAILABLE", message: words });
+  const cause = expect.stringMatching(/was refused: unavailable reason="The keys .* cause=".*ECONNREFUSED/);
+  expect(server.lines).toEqual([cause, cause]);
 });
 
 test("a key that is another now under the same name ends the connections of the old one; no other SIGHUP ends any", async () => {
