@@ -1,5 +1,5 @@
 import { CLOSE, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent, type History, type TopicText } from "../protocol/encode.ts";
+import { encodeEvent, type History, type Place, type TopicText } from "../protocol/encode.ts";
 import type { Subscribed } from "../protocol/frames.ts";
 import type { HistoryRange, Placed } from "../protocol/messages.ts";
 import { admit, queueOf } from "./admission.ts";
@@ -8,31 +8,12 @@ import { Deletions } from "./deletions.ts";
 import { endingOf, type EndReason } from "./endings.ts";
 import { Fanout, lagAll, type Readers } from "./fanout.ts";
 import { HistoryBudget } from "./history-budget.ts";
-import type { BrokerMetrics, BrokerObserver, Peer } from "./ports.ts";
+import type { BrokerLimits, BrokerPorts, Peer } from "./ports.ts";
 import { recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
 import { Session } from "./session.ts";
-import { historyOf, topicDetail, type SubscriberPage, type TopicDetail } from "./stats.ts";
+import { findMessage, historyOf, topicDetail, type SubscriberPage, type TopicDetail } from "./stats.ts";
 import { Subscription, type Shared } from "./subscription.ts";
 import { Topic } from "./topic.ts";
-
-export type BrokerLimits = {
-  /** Messages a topic keeps for replay. */
-  maxHistory: number;
-  /** Messages that may wait for one subscriber. */
-  maxSubscriberQueue: number;
-  maxSubscriptionsPerConnection: number;
-  /** Bounds the history of all topics together. */
-  historyMemoryBytes: number;
-};
-
-export type BrokerPorts = {
-  /** Asks for a `flush()` soon, after `messages` were published to `subscribers`. One flush serves any number of calls. */
-  wake(messages: number, subscribers: number): void;
-  /** Runs `work` in the next turn of the event loop. */
-  readonly soon: (work: () => void) => void;
-  metrics: BrokerMetrics;
-  observer: BrokerObserver;
-};
 
 /**
  * Holds topics and their subscribers. An engine reports what was published. `flush()` sends it to the subscribers'
@@ -93,7 +74,7 @@ export class Broker {
    *
    * It ignores events that the log already has. If `first` jumps ahead, it tells the subscribers of a gap.
    */
-  append(name: string, { first, ts, messages }: Placed): void {
+  append(name: string, { first, ts, messages, findable }: Placed): void {
     const readers = this.#topics.get(name);
     if (readers === undefined) return;
     const { topic, subscriptions } = readers;
@@ -105,13 +86,18 @@ export class Broker {
       if (seq++ <= log.newest) continue;
       if (topic.full || this.#budget.over) this.flush();
       const event = encodeEvent(text, log.newest + 1, message, ts);
-      this.#budget.append(log, event);
+      this.#budget.append(log, event, findable ? message.id.toLowerCase() : undefined);
       this.#fanout.append(readers, event);
     }
     const added = log.newest - before;
     if (added === 0) return;
     this.#ports.metrics.published(added);
     this.#ports.wake(added, subscriptions.size);
+  }
+
+  /** The place of a message that was appended as findable, if history still has it. */
+  find(name: string, id: string): Place | undefined {
+    return findMessage(this.#readers(name).topic, id.toLowerCase());
   }
 
   // Called for clients.

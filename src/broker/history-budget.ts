@@ -37,9 +37,9 @@ export class HistoryBudget {
     if (this.#logs.delete(log)) this.#logged -= log.bytes;
   }
 
-  append(log: TopicLog, text: string): number {
+  append(log: TopicLog, text: string, key?: string): number {
     const before = log.bytes;
-    const seq = log.append(text);
+    const seq = log.append(text, key);
     this.#logged += log.bytes - before;
     return seq;
   }

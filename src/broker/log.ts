@@ -4,7 +4,7 @@
  * A number is never reused, so an overwritten event is reported as missing instead of quietly skipped.
  *
  * | append()      | constant; allocates nothing once the ring is full |
- * | at()          | constant |
+ * | at(), find()  | constant |
  * | dropOldest()  | constant |
  *
  * @example
@@ -18,6 +18,9 @@ export class TopicLog {
   #oldest: number;
   #newest: number;
   #bytes = 0;
+  /** The keys of the events that have one, by slot, and where each key stands. */
+  readonly #keys: (string | undefined)[] = [];
+  readonly #seqs = new Map<string, number>();
 
   /**
    * @param capacity how many events are kept, 1 or more
@@ -47,15 +50,29 @@ export class TopicLog {
     return this.#bytes;
   }
 
-  /** Appends an event and returns its `seq`. A full ring drops its oldest event first. */
-  append(text: string): number {
+  /**
+   * Appends an event and returns its `seq`. A full ring drops its oldest event first.
+   *
+   * @param key what {@link find} finds it by
+   */
+  append(text: string, key?: string): number {
     if (this.#newest - this.#oldest + 1 === this.#capacity) this.dropOldest();
-    const size = sizeOf(text);
+    const size = sizeOf(text) + (key === undefined ? 0 : KEY_BYTES + key.length);
     const slot = this.#newest % this.#capacity;
     this.#texts[slot] = text;
     this.#sizes[slot] = size;
     this.#bytes += size;
-    return ++this.#newest;
+    this.#newest++;
+    if (key !== undefined) {
+      this.#keys[slot] = key;
+      this.#seqs.set(key, this.#newest);
+    }
+    return this.#newest;
+  }
+
+  /** The `seq` of the newest event that was appended under `key`; undefined if none is held. */
+  find(key: string): number | undefined {
+    return this.#seqs.get(key);
   }
 
   /** Continues after `newest`, which must be ahead. Drops all events held, so that the log never contains a gap. */
@@ -81,12 +98,20 @@ export class TopicLog {
     this.#bytes -= this.#sizes[slot] ?? 0;
     this.#texts[slot] = "";
     this.#sizes[slot] = 0;
+    const key = this.#keys[slot];
+    if (key !== undefined) {
+      this.#keys[slot] = undefined;
+      if (this.#seqs.get(key) === this.#oldest) this.#seqs.delete(key);
+    }
     this.#oldest++;
   }
 }
 
 /** The memory that a string and its slot take besides the characters, in bytes. */
 const OVERHEAD_BYTES = 64;
+
+/** The memory that a key and its place in the index take besides the characters, in bytes. */
+const KEY_BYTES = 128;
 
 /**
  * The memory that an event takes, in bytes, never too little. A string of one-byte characters takes one byte for each,

@@ -69,3 +69,22 @@ export interface BrokerObserver {
   /** Sending to a peer threw. Its subscription is lagging, and its cursor stands before what was not sent. */
   fault(cause: unknown): void;
 }
+
+export type BrokerLimits = {
+  /** Messages a topic keeps for replay. */
+  maxHistory: number;
+  /** Messages that may wait for one subscriber. */
+  maxSubscriberQueue: number;
+  maxSubscriptionsPerConnection: number;
+  /** Bounds the history of all topics together. */
+  historyMemoryBytes: number;
+};
+
+export type BrokerPorts = {
+  /** Asks for a `flush()` soon, after `messages` were published to `subscribers`. One flush serves any number of calls. */
+  wake(messages: number, subscribers: number): void;
+  /** Runs `work` in the next turn of the event loop. */
+  readonly soon: (work: () => void) => void;
+  metrics: BrokerMetrics;
+  observer: BrokerObserver;
+};

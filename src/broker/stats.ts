@@ -1,5 +1,5 @@
 import { ProtocolError } from "../protocol/codes.ts";
-import type { History } from "../protocol/encode.ts";
+import { tsOf, type History, type Place } from "../protocol/encode.ts";
 import type { HistoryRange } from "../protocol/messages.ts";
 import type { Readers } from "./fanout.ts";
 import type { Transport } from "../protocol/frames.ts";
@@ -52,6 +52,12 @@ export function topicDetail({ topic, subscriptions }: Readers, { limit, after }:
 function subscriberStats(subscription: Subscription<Session>): SubscriberStats {
   const { clientId, peer } = subscription;
   return { clientId, transport: peer.transport, ...subscription.stats(), connectedAt: peer.connectedAt };
+}
+
+/** The place of a message that can be found by `key`, if history still has it. */
+export function findMessage({ log, historyStart, text }: Topic, key: string): Place | undefined {
+  const seq = log.find(key);
+  return seq === undefined || seq <= historyStart ? undefined : { seq, ts: tsOf(text, log.at(seq)) };
 }
 
 /** @throws {ProtocolError} `EPOCH_OVER` */

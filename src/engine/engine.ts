@@ -1,5 +1,5 @@
-import type { History, Published, TopicText } from "../protocol/encode.ts";
-import type { HistoryRange, Message, Placed } from "../protocol/messages.ts";
+import type { History, Place, Published, TopicText } from "../protocol/encode.ts";
+import type { HistoryRange, Placed, Publication } from "../protocol/messages.ts";
 
 /** An answer that comes at once or later. */
 export type Answered<T> = T | Promise<T>;
@@ -37,12 +37,14 @@ export interface Engine {
   /** Does what `findTopic` does, and creates the topic if topics are created by their first use. */
   openTopic(name: string): Answered<void>;
   /**
-   * Publishes all messages or none, under consecutive numbers.
+   * Publishes all messages or none, under consecutive numbers. With `dedupe` it leaves out those that history has
+   * already, if they were published with `dedupe`, too. If that leaves none, nothing is published, and their place is
+   * that of the first time.
    *
    * @param accepted receives their place
    * @throws `TOPIC_NOT_FOUND`, `TOO_LARGE`; `LIMIT_EXCEEDED` if it would create the topic
    */
-  publish(name: string, messages: readonly Message[], accepted: (published: Published) => void): Answered<void>;
+  publish(name: string, publication: Publication, accepted: (published: Published) => void): Answered<void>;
   /** @throws `TOPIC_NOT_FOUND`, `EPOCH_OVER` */
   history(name: string, range: HistoryRange): Answered<History>;
 }
@@ -57,6 +59,8 @@ export interface LocalBroker {
    * it tells the subscribers of a gap.
    */
   append(name: string, placed: Placed): void;
+  /** The place of a message that was appended as findable, if history still has it. Ids are the same in any case. */
+  find(name: string, id: string): Place | undefined;
   /** The part of the topic's history that this process keeps. */
   history(name: string, range: HistoryRange): History;
 }

@@ -1,6 +1,14 @@
 import { limitExceeded, ProtocolError, shuttingDown, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent, eventRoom, topicText, type History, type Published, type TopicText } from "../protocol/encode.ts";
-import type { HistoryRange, Message } from "../protocol/messages.ts";
+import {
+  encodeEvent,
+  eventRoom,
+  topicText,
+  type History,
+  type Place,
+  type Published,
+  type TopicText,
+} from "../protocol/encode.ts";
+import type { HistoryRange, Message, Publication } from "../protocol/messages.ts";
 import type { Engine, LocalBroker, TopicHead } from "./engine.ts";
 
 export type MemoryEngineLimits = {
@@ -60,22 +68,47 @@ export class MemoryEngine implements Engine {
     this.#topicInUse(name);
   }
 
-  publish(name: string, messages: readonly Message[], accepted: (published: Published) => void): void {
+  publish(name: string, { messages: asked, dedupe }: Publication, accepted: (published: Published) => void): void {
     const topic = this.#topicInUse(name);
     const { text } = topic;
     const { broker, clock } = this.#ports;
+    const messages = dedupe ? this.#withoutKnown(name, asked) : asked;
+    if (messages.length === 0) return accepted(this.#firstTime(topic, asked));
     const ts = clock.iso();
     const first = topic.seq + 1;
     checkSizes(text, first, messages, ts, this.#limits.maxMessageBytes);
     const seq = topic.seq + messages.length;
-    accepted({ text, first, seq, ts });
+    accepted({ text, first, seq, ts, count: messages.length, duplicate: false });
     topic.seq = seq;
-    broker.append(name, { first, ts, messages });
+    broker.append(name, { first, ts, messages, findable: dedupe });
   }
 
   history(name: string, range: HistoryRange): History {
     this.findTopic(name);
     return this.#ports.broker.history(name, range);
+  }
+
+  /** Leaves out the messages that history has, and those that come twice. */
+  #withoutKnown(name: string, messages: readonly Message[]): Message[] {
+    const fresh = new Map<string, Message>();
+    for (const message of messages) {
+      const id = message.id.toLowerCase();
+      if (!fresh.has(id) && this.#ports.broker.find(name, id) === undefined) fresh.set(id, message);
+    }
+    return [...fresh.values()];
+  }
+
+  /** The place of messages that history has, all of them. */
+  #firstTime({ text }: Topic, messages: readonly Message[]): Published {
+    const places = new Map<number, Place>();
+    for (const { id } of messages) {
+      const place = this.#ports.broker.find(text.topic, id);
+      if (place !== undefined) places.set(place.seq, place);
+    }
+    const inOrder = [...places.values()].sort((a, b) => a.seq - b.seq);
+    const [first, last] = [inOrder[0], inOrder.at(-1)];
+    if (first === undefined || last === undefined) throw new Error("History lost a message while it was looked for");
+    return { text, first: first.seq, ...last, count: places.size, duplicate: true };
   }
 
   #topicInUse(name: string): Topic {

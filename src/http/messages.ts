@@ -3,7 +3,7 @@ import type { Grant } from "../auth/permissions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { encodeHistory, type Published } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages, readNoQuery } from "../protocol/http.ts";
-import type { Message } from "../protocol/messages.ts";
+import type { Publication } from "../protocol/messages.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { AddressOf } from "./client.ts";
 import { checkStill } from "./access.ts";
@@ -30,18 +30,19 @@ export function publishMessages({ auth, engine, publishLimits, addressOf, maxMes
     const address = addressOf(request, server) ?? "";
     const name = topicOf(request);
     readSlowly(request, server);
-    const messages = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
+    const publication = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
     checkStill(auth, grant, "publish", name);
-    publishLimits.check(address, messages);
-    const { text, first, seq } = await publish(engine, name, messages);
-    const ids = messages.map(({ id }) => id);
-    return Response.json({ status: "ok", topic: name, epoch: text.epoch, first_seq: first, seq, ids });
+    publishLimits.check(address, publication.messages);
+    const { text, first, seq, duplicate } = await publish(engine, name, publication);
+    const ids = publication.messages.map(({ id }) => id);
+    const place = { epoch: text.epoch, first_seq: first, seq, ...(duplicate && { duplicate }) };
+    return Response.json({ status: "ok", topic: name, ...place, ids });
   };
 }
 
-async function publish(engine: Engine, name: string, messages: readonly Message[]): Promise<Published> {
+async function publish(engine: Engine, name: string, publication: Publication): Promise<Published> {
   let published: Published | undefined;
-  await engine.publish(name, messages, (placed) => (published = placed));
+  await engine.publish(name, publication, (placed) => (published = placed));
   if (published === undefined) throw new Error("The engine has settled a publish that it did not accept");
   return published;
 }

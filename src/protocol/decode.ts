@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { batchReader, messagesOf, payloadOf, type Message } from "./messages.ts";
+import { batchReader, messagesOf, payloadOf, type Publication } from "./messages.ts";
 import { lastMember, skipSpace, skipValue, type RawJson } from "./raw-json.ts";
 import { describe, parseJson, read, shorten, type Read } from "./read.ts";
 import { FRAMES, message as messageSchema, topicName } from "./schema.ts";
@@ -8,10 +8,9 @@ type Subscribe = z.infer<typeof FRAMES.subscribe>;
 type Unsubscribe = z.infer<typeof FRAMES.unsubscribe>;
 type Ping = z.infer<typeof FRAMES.ping>;
 type Auth = z.infer<typeof FRAMES.auth>;
-export type Publish = {
+export type Publish = Publication & {
   type: "publish";
   topic: string;
-  messages: readonly Message[];
   /** Whether they came as `messages`. The ack then says how many they are. */
   batch: boolean;
   /** Whether to acknowledge them. */
@@ -84,9 +83,12 @@ function readFrame(given: Given, text: string, plain: boolean): Read<Request> {
 function readSingle(value: unknown, text: string, plain: boolean): Read<Publish> {
   const single = read(FRAMES.publish, value);
   if (!single.ok) return single;
-  const { type, topic: name, message, ack: wanted } = single.content;
+  const { type, topic: name, message, ack: wanted, dedupe } = single.content;
   const messages = [{ id: message.id, payload: payloadOf(text, plain) }];
-  return { ok: true, content: { type, topic: name, messages, batch: false, ack: wanted !== false } };
+  return {
+    ok: true,
+    content: { type, topic: name, messages, batch: false, ack: wanted !== false, dedupe: dedupe === true },
+  };
 }
 
 const readHeads = batchReader(messageSchema);
@@ -94,11 +96,14 @@ const readHeads = batchReader(messageSchema);
 function readSeveral(value: unknown, text: string): Read<Publish> {
   const several = read(FRAMES.publishBatch, value);
   if (!several.ok) return several;
-  const { type, topic: name, messages: elements, ack: wanted } = several.content;
+  const { type, topic: name, messages: elements, ack: wanted, dedupe } = several.content;
   const heads = readHeads(elements);
   if (!heads.ok) return heads;
   const messages = messagesOf(text, heads.content);
-  return { ok: true, content: { type, topic: name, messages, batch: true, ack: wanted !== false } };
+  return {
+    ok: true,
+    content: { type, topic: name, messages, batch: true, ack: wanted !== false, dedupe: dedupe === true },
+  };
 }
 
 function bad(problem: string): { ok: false; problem: string } {

@@ -26,8 +26,18 @@ export function topicText(topic: string, epoch: string): TopicText {
   };
 }
 
+/** Where a message stands in its topic, and when it was published. */
+export type Place = { readonly seq: number; readonly ts: string };
+
 /** The place of one publish in its topic: the messages `first` to `seq`, at the time `ts`. */
-export type Published = { readonly text: TopicText; readonly first: number; readonly seq: number; readonly ts: string };
+export type Published = Place & {
+  readonly text: TopicText;
+  readonly first: number;
+  /** How many messages were published. */
+  readonly count: number;
+  /** Whether all of them were published before, and the place is that of the first time. */
+  readonly duplicate: boolean;
+};
 
 /** Tells a subscriber of a gap: every event from `first` to `last`, both included. */
 export function slowConsumer(topic: string, first: number, last: number): Notice {
@@ -63,18 +73,26 @@ export function encodeAnswer(answer: Answer, requestId: RawJson | undefined, ts:
  * @param batch whether the messages came as a batch; the ack then says how many they are
  */
 export function encodePublished(
-  { text, first, seq, ts }: Published,
+  { text, first, seq, ts, count, duplicate }: Published,
   batch: boolean,
   requestId: RawJson | undefined,
 ): string {
   const head = requestId === undefined ? `{"type":"ack",` : `{"type":"ack","request_id":${requestId},`;
-  const range = batch ? `"first_seq":${first},"count":${seq - first + 1},` : "";
-  return `${head}${text.ack}${range}"seq":${seq},"ts":"${ts}"}`;
+  const range = batch ? `"first_seq":${first},"count":${count},` : "";
+  return `${head}${text.ack}${range}${duplicate ? '"duplicate":true,' : ""}"seq":${seq},"ts":"${ts}"}`;
 }
 
 /** Encodes an event, once, when it is published. Every subscriber is sent this text, live and on replay. */
 export function encodeEvent(text: TopicText, seq: number, { id, payload }: Message, ts: string): string {
-  return `${text.event}${seq},"ts":"${ts}","message":{"id":"${id}","payload":${payload}}}`;
+  return `${text.event}${seq}${TS_KEY}${ts}","message":{"id":"${id}","payload":${payload}}}`;
+}
+
+const TS_KEY = ',"ts":"';
+
+/** When an event was published, cut out of its text. */
+export function tsOf(text: TopicText, event: string): string {
+  const start = event.indexOf(TS_KEY, text.event.length) + TS_KEY.length;
+  return event.slice(start, event.indexOf('"', start));
 }
 
 /** Room for the rest of an event, besides its topic, id and payload: number, time, braces. */

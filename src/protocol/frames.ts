@@ -1,6 +1,6 @@
 /**
- * The types of all frames, both ways. They need no zod, so that a client can share them. `schema.ts` has the
- * schema of each.
+ * The types of all frames, both ways. They need no zod, so that a client can share them. `schema.ts` and
+ * `sent-schema.ts` have the schema of each.
  */
 import type { AnswerCode } from "./codes.ts";
 
@@ -30,16 +30,20 @@ export type SubscribeFrame = Request & {
   client_id: string;
   /** How many of the newest messages in history to replay. Excludes `since`. */
   last_n?: number | undefined;
-  /** Replay everything after this position. */
-  since?: Position | undefined;
+  /** Replay everything after this position; as a string it is `EPOCH:SEQ`. */
+  since?: Position | string | undefined;
   /** How many messages may wait for the subscriber: 1 to `MAX_SUBSCRIBER_QUEUE`. */
   queue?: number | undefined;
   overflow?: Overflow | undefined;
 };
 export type UnsubscribeFrame = Request & { type: "unsubscribe"; topic: string; client_id: string };
-export type PublishFrame = Request & { type: "publish"; topic: string; ack?: boolean | undefined } & (
-    { message: { id: string; payload: unknown } } | { messages: { id: string; payload: unknown }[] }
-  );
+export type PublishFrame = Request & {
+  type: "publish";
+  topic: string;
+  ack?: boolean | undefined;
+  /** Not to publish again what history has already, if that was published with `dedupe`, too. */
+  dedupe?: boolean | undefined;
+} & ({ message: { id: string; payload: unknown } } | { messages: { id: string; payload: unknown }[] });
 export type PingFrame = Request & { type: "ping" };
 export type AuthFrame = Request & { type: "auth"; token: string };
 export type ClientFrame = SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame | AuthFrame;
@@ -85,10 +89,18 @@ export type Notice =
   | { type: "info"; msg: "ping" }
   | { type: "error"; topic: string; error: Gap & { code: "SLOW_CONSUMER"; message: string } };
 
-/** The ack of a publish. For a batch it also says how many messages it had, and the `seq` of the first. */
-export type PublishedAck = { type: "ack"; topic: string; status: "ok"; epoch: string; seq: number } & (
-  { first_seq: number; count: number } | { first_seq?: undefined; count?: undefined }
-);
+/**
+ * The ack of a publish. For a batch it also says how many messages were published, and the `seq` of the first. It is a
+ * `duplicate` if all were published before; the rest then is as it was the first time.
+ */
+export type PublishedAck = {
+  type: "ack";
+  topic: string;
+  status: "ok";
+  epoch: string;
+  seq: number;
+  duplicate?: true | undefined;
+} & ({ first_seq: number; count: number } | { first_seq?: undefined; count?: undefined });
 
 export type EventFrame = Dated & {
   type: "event";

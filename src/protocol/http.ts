@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { batchReader, messagesOf, solePayloadOf, type Message } from "./messages.ts";
+import { batchReader, messagesOf, solePayloadOf, type Publication } from "./messages.ts";
 import { parseJson, read, shorten, type Read } from "./read.ts";
 import {
   BODIES,
@@ -24,7 +24,7 @@ const readForms = batchReader(messageForm);
  *
  * @param makeId makes the id of a message that came without one
  */
-export function readMessages(text: string, makeId: () => string): Read<Message[]> {
+export function readMessages(text: string, makeId: () => string): Read<Publication> {
   const parsed = parseJson(text);
   if (!parsed.ok) return parsed;
   const value = parsed.content;
@@ -34,7 +34,9 @@ export function readMessages(text: string, makeId: () => string): Read<Message[]
   if (!("messages" in value) || value.messages === null) {
     const sole = read(BODIES.publish, value);
     if (!sole.ok) return sole;
-    return { ok: true, content: [{ id: sole.content.id ?? makeId(), payload: solePayloadOf(text) }] };
+    const { id, dedupe } = sole.content;
+    const messages = [{ id: id ?? makeId(), payload: solePayloadOf(text) }];
+    return { ok: true, content: { messages, dedupe: dedupe === true } };
   }
   if ("payload" in value) return { ok: false, problem: "'payload' and 'messages' exclude each other" };
   const several = read(BODIES.publishBatch, value);
@@ -42,7 +44,7 @@ export function readMessages(text: string, makeId: () => string): Read<Message[]
   const forms = readForms(several.content.messages);
   if (!forms.ok) return forms;
   const heads = forms.content.map(({ id }) => ({ id: id ?? makeId() }));
-  return { ok: true, content: messagesOf(text, heads) };
+  return { ok: true, content: { messages: messagesOf(text, heads), dedupe: several.content.dedupe === true } };
 }
 
 /** Reads the fields of a query. An empty field, `?field=`, counts as absent. An unknown field is refused by its name. */

@@ -5,8 +5,21 @@ import { read, type Read } from "./read.ts";
 /** A message to publish: `payload` is the text its publisher sent, not a value read from it. */
 export type Message = { id: string; payload: RawJson };
 
+/** Messages to publish, all or none. */
+export type Publication = {
+  readonly messages: readonly Message[];
+  /** Whether those that history has already are not published again, if they were published with `dedupe`, too. */
+  readonly dedupe: boolean;
+};
+
 /** Messages with their place in a topic: numbered from `first` on, published at `ts`. */
-export type Placed = { readonly first: number; readonly ts: string; readonly messages: readonly Message[] };
+export type Placed = {
+  readonly first: number;
+  readonly ts: string;
+  readonly messages: readonly Message[];
+  /** Whether the broker can be asked for them by their id, as long as history has them. */
+  readonly findable: boolean;
+};
 
 /** The part of a topic's history that is asked for. */
 export type HistoryRange = {

@@ -137,7 +137,7 @@ export class WebSocketTransport {
     switch (request.type) {
       case "publish":
         this.#deps.publishLimits.check(peer.session, request.messages);
-        return engine.publish(request.topic, request.messages, (published) => {
+        return engine.publish(request.topic, request, (published) => {
           if (request.ack) to.answerText(encodePublished(published, request.batch, requestId));
         });
       case "subscribe":

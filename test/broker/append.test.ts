@@ -12,7 +12,7 @@ function setUp(seq = 0, limits: Partial<Limits> = {}) {
   broker.topicCreated(text, seq);
   const append = (first: number, last: number) => {
     const messages = range(first, last).map((seq) => ({ id: "i", payload: `${seq}` }));
-    broker.append("t", { first, ts: "now", messages });
+    broker.append("t", { first, ts: "now", messages, findable: false });
   };
   // The engine of this process does not know the topic: it is asked for by the broker itself.
   broker.engine.openTopic = () => {};
@@ -57,7 +57,7 @@ test("Broker ignores what it has already", () => {
 
 test("Broker ignores events of a topic that it does not know", () => {
   const { broker } = setUp();
-  broker.append("unknown", { first: 1, ts: "now", messages: [{ id: "i", payload: "1" }] });
+  broker.append("unknown", { first: 1, ts: "now", messages: [{ id: "i", payload: "1" }], findable: false });
   expect(broker.stats.topics).toBe(1);
 });
 

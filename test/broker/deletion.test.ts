@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { BrokerPorts } from "../../src/broker/broker.ts";
+import type { BrokerPorts } from "../../src/broker/ports.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { makeBroker } from "../support/make-broker.ts";
 

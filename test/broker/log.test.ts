@@ -32,6 +32,24 @@ test("TopicLog counts what it holds, and forgets the oldest first", () => {
   expect(log.at(5)).toBe("e");
 });
 
+test("TopicLog finds what it holds by its key, the newest where a key came twice, and counts the key", () => {
+  const log = new TopicLog(3);
+  log.append("e1", "k");
+  log.append("e2");
+  log.append("e3", "l");
+  expect([log.find("k"), log.find("l"), log.find("m")]).toEqual([1, 3, undefined]);
+  expect(log.bytes).toBeGreaterThan(3 * sizeOf("e1") + 2);
+  log.append("e4", "l");
+  expect([log.find("k"), log.find("l")]).toEqual([undefined, 4]);
+  for (let i = 0; i < 2; i++) log.dropOldest();
+  expect(log.find("l")).toBe(4);
+  log.dropOldest();
+  expect([log.find("l"), log.bytes]).toEqual([undefined, 0]);
+  log.append("e5", "k");
+  log.skipTo(9);
+  expect([log.find("k"), log.bytes]).toEqual([undefined, 0]);
+});
+
 test("sizeOf never says less than a string takes", () => {
   expect(sizeOf("plain")).toBe(64 + 5);
   expect(sizeOf("naïve")).toBe(64 + 10);

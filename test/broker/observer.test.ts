@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { BrokerLimits } from "../../src/broker/broker.ts";
+import type { BrokerLimits } from "../../src/broker/ports.ts";
 import type { BrokerObserver } from "../../src/broker/ports.ts";
 import { makeBroker, SILENT } from "../support/make-broker.ts";
 

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { MemoryEngine, type MemoryEngineLimits } from "../../src/engine/memory.ts";
 import type { LocalBroker } from "../../src/engine/engine.ts";
 import type { Published } from "../../src/protocol/encode.ts";
+import type { Message } from "../../src/protocol/messages.ts";
 import { ID } from "../support/client.ts";
 
 const messages = (count: number) => Array.from({ length: count }, (_, i) => ({ id: ID, payload: String(i) }));
@@ -15,6 +16,7 @@ function setUp(limits: Partial<MemoryEngineLimits> = {}) {
     topicDeleted: (name) => void told.push(`${name} deleted`),
     append: (name, { first, ts, messages: { length } }) =>
       void told.push(`${length} to ${name} from ${first} at ${ts}`),
+    find: () => undefined,
     history: () => {
       throw new Error("Nobody asks for history here");
     },
@@ -25,7 +27,7 @@ function setUp(limits: Partial<MemoryEngineLimits> = {}) {
   );
   const accepted: Published[] = [];
   const publish = (name: string, count: number) =>
-    engine.publish(name, messages(count), (published) => {
+    engine.publish(name, { messages: messages(count), dedupe: false }, (published) => {
       told.push(`accepted up to ${published.seq}`);
       accepted.push(published);
     });
@@ -96,8 +98,9 @@ test("MemoryEngine takes all of a publish or none, and names the message that is
   told.length = 0;
   const large = { id: ID, payload: JSON.stringify("x".repeat(1000)) };
   const accepted = () => expect.unreachable();
-  expect(() => engine.publish("t", [...messages(1), large], accepted)).toThrow(/^messages\[1\] makes an event of/);
-  expect(() => engine.publish("t", [large], accepted)).toThrow(/^message makes an event of/);
+  const refused = (given: Message[]) => () => engine.publish("t", { messages: given, dedupe: false }, accepted);
+  expect(refused([...messages(1), large])).toThrow(/^messages\[1\] makes an event of/);
+  expect(refused([large])).toThrow(/^message makes an event of/);
   expect(told).toEqual([]);
   publish("t", 1);
   expect(engine.listTopics()).toMatchObject([{ seq: 1 }]);

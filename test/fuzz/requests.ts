@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ANSWERS, problemDocument } from "../../src/protocol/schema.ts";
+import { ANSWERS, problemDocument } from "../../src/protocol/sent-schema.ts";
 import { RawConnection, responsesOf, type RawResponse } from "../conformance/raw.ts";
 import type { TestCredentials } from "../support/credentials.ts";
 import { parseFrame } from "../support/frames.ts";

@@ -3,7 +3,7 @@ import { LargeAnswers } from "../../src/http/large-answers.ts";
 import { HISTORY_PAGE_BYTES, readHistory } from "../../src/http/messages.ts";
 import { range } from "../support/account.ts";
 import { LIMITS, makeBroker } from "../support/make-broker.ts";
-import { ANSWERS } from "../../src/protocol/schema.ts";
+import { ANSWERS } from "../../src/protocol/sent-schema.ts";
 import { history, jsonOf, problemOf, publishBody, topicUrl } from "../support/answers.ts";
 import { ID } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { ANSWERS } from "../../src/protocol/schema.ts";
+import { ANSWERS } from "../../src/protocol/sent-schema.ts";
 import { problemOf } from "../support/answers.ts";
 import { Client } from "../support/client.ts";
 import { RawClient } from "../support/raw-client.ts";

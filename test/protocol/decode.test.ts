@@ -45,7 +45,7 @@ describe("decode", () => {
     [
       "publish",
       publish({}),
-      { type: "publish", topic: "t", messages: [{ id: ID, payload: "1" }], batch: false, ack: true },
+      { type: "publish", topic: "t", messages: [{ id: ID, payload: "1" }], batch: false, ack: true, dedupe: false },
     ],
     ["ping", `{"type":"ping"}`, { type: "ping" }],
     ["white space around a frame", ` \t\r\n{ "type" : "ping" }\n`, { type: "ping" }],
@@ -400,7 +400,7 @@ test("any payload is delivered verbatim, however it and the frame around it are 
     ]);
     const expected = {
       ok: true,
-      request: { type: "publish", topic: "t", messages: [{ id: ID, payload }], batch: false, ack: true },
+      request: { type: "publish", topic: "t", messages: [{ id: ID, payload }], batch: false, ack: true, dedupe: false },
       requestId,
     };
     const decoded = decode(text);

@@ -54,12 +54,19 @@ describe("an answer", () => {
 
 describe("the ack of a publish", () => {
   const published = (name: string, epoch: string, seq: number, first = seq) => {
-    return { text: topicText(name, epoch), first, seq, ts: TS };
+    return { text: topicText(name, epoch), first, seq, ts: TS, count: seq - first + 1, duplicate: false };
   };
 
   test("of a batch says which numbers its messages have, and how many they are", () => {
     const text = encodePublished(published("t", "e", 9, 6), true, undefined);
     expect(JSON.parse(text)).toMatchObject({ type: "ack", first_seq: 6, seq: 9, count: 4 });
+  });
+
+  test("of duplicates says so, and how many they are", () => {
+    const duplicate = { ...published("t", "e", 9, 6), count: 2, duplicate: true };
+    const [sole, batch] = [false, true].map((isBatch) => JSON.parse(encodePublished(duplicate, isBatch, undefined)));
+    expect(sole).toEqual({ type: "ack", topic: "t", status: "ok", epoch: "e", duplicate: true, seq: 9, ts: TS });
+    expect(batch).toEqual({ ...sole, first_seq: 6, count: 2 });
   });
 
   test.each(NAMES)("to %j has the protocol's fields", (topic) => {

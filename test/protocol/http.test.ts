@@ -16,6 +16,8 @@ function contentOf<T>(read: Read<T>): T {
   return read.content;
 }
 
+const messagesOf = (read: ReturnType<typeof readMessages>) => contentOf(read).messages;
+
 /** A `makeId` that makes "made 1", "made 2" and so on. */
 function counting() {
   let made = 0;
@@ -75,17 +77,17 @@ describe("readCreateTopic", () => {
 
 describe("readMessages", () => {
   test("takes one message, with an id of its own or one that is made", () => {
-    expect(contentOf(readMessages(`{"payload":1.10,"id":"${ID}"}`, never))).toEqual([{ id: ID, payload: "1.10" }]);
-    expect(contentOf(readMessages(`{"payload":null}`, counting()))).toEqual([{ id: "made 1", payload: "null" }]);
-    expect(contentOf(readMessages(`{"id":null,"payload":{}}`, counting()))).toEqual([{ id: "made 1", payload: "{}" }]);
-    expect(contentOf(readMessages(`{"id":"${ID}","id":null,"payload":1}`, counting()))).toMatchObject([
+    expect(messagesOf(readMessages(`{"payload":1.10,"id":"${ID}"}`, never))).toEqual([{ id: ID, payload: "1.10" }]);
+    expect(messagesOf(readMessages(`{"payload":null}`, counting()))).toEqual([{ id: "made 1", payload: "null" }]);
+    expect(messagesOf(readMessages(`{"id":null,"payload":{}}`, counting()))).toEqual([{ id: "made 1", payload: "{}" }]);
+    expect(messagesOf(readMessages(`{"id":"${ID}","id":null,"payload":1}`, counting()))).toMatchObject([
       { id: "made 1" },
     ]);
   });
 
   test("makes the ids that were left out, in order, and no others", () => {
     const messages = `[{"payload":1},{"payload":2,"id":"${ID}"},{"id":null,"payload":3},{"id":"${ID}","payload":4}]`;
-    expect(contentOf(readMessages(`{"messages":${messages}}`, counting()))).toEqual([
+    expect(messagesOf(readMessages(`{"messages":${messages}}`, counting()))).toEqual([
       { id: "made 1", payload: "1" },
       { id: ID, payload: "2" },
       { id: "made 2", payload: "3" },
@@ -94,11 +96,11 @@ describe("readMessages", () => {
   });
 
   test("counts null as absent, of `messages` and of no payload", () => {
-    expect(contentOf(readMessages(`{"messages":null,"payload":1}`, counting()))).toEqual([
+    expect(messagesOf(readMessages(`{"messages":null,"payload":1}`, counting()))).toEqual([
       { id: "made 1", payload: "1" },
     ]);
     expect(problemOf(readMessages(`{"messages":null}`, never))).toBe("Missing 'payload'");
-    expect(contentOf(readMessages(`{"messages":[],"messages":null,"payload":1}`, counting()))).toHaveLength(1);
+    expect(messagesOf(readMessages(`{"messages":[],"messages":null,"payload":1}`, counting()))).toHaveLength(1);
   });
 
   test("makes no id for a message that is refused, nor for those beside it", () => {
@@ -109,10 +111,10 @@ describe("readMessages", () => {
 
   test("is not misled by what a body has besides", () => {
     const besides = `"message":{"payload":4},"topic":"x","ack":false,"__proto__":{"messages":[]},"toString":1`;
-    expect(contentOf(readMessages(`{${besides},"payload":5,${besides}}`, counting()))).toEqual([
+    expect(messagesOf(readMessages(`{${besides},"payload":5,${besides}}`, counting()))).toEqual([
       { id: "made 1", payload: "5" },
     ]);
-    expect(contentOf(readMessages(`{"id":"x",${besides},"messages":[{"payload":5}]}`, counting()))).toEqual([
+    expect(messagesOf(readMessages(`{"id":"x",${besides},"messages":[{"payload":5}]}`, counting()))).toEqual([
       { id: "made 1", payload: "5" },
     ]);
   });

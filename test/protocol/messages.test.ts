@@ -37,7 +37,9 @@ const element = (payload: string) => `{"id":"${ID}","payload":${payload}}`;
 const payloadsOf = (text: string) => accepted(text).messages.map(({ payload }) => payload);
 
 /** The messages of an HTTP body; each id that was left out is `MADE_ID`. */
-function messagesOfBody(text: string) {
+const messagesOfBody = (text: string) => publicationOfBody(text).messages;
+
+function publicationOfBody(text: string) {
   const read = readMessages(text, () => MADE_ID);
   if (!read.ok) throw new Error(`Refused: ${read.problem}`);
   return read.content;
@@ -51,6 +53,7 @@ describe("a batch", () => {
       messages: [{ id: ID, payload: "1" }],
       batch: true,
       ack: true,
+      dedupe: false,
     });
   });
 
@@ -301,16 +304,20 @@ describe("the payloads of a batch", () => {
             ["payload", json.value(2)],
             ["ack", ack],
           ];
+      const dedupe = random.pick(["true", "false", "null"]);
       const { text, last } = json.object([
         ["type", `"publish"`],
         ["topic", `"t"`],
         ...lists.map((list): Member => ["messages", list]),
         ...outside,
+        ["dedupe", dedupe],
         ["y", json.value(3)],
       ]);
       const messages = batches[lists.indexOf(last.get("messages") ?? "")]?.map(({ message }) => message);
-      const expected = http ? messages : { type: "publish", topic: "t", messages, batch: true, ack: ack !== "false" };
-      const found = http ? messagesOfBody(text) : accepted(text);
+      const publication = { messages, dedupe: dedupe === "true" };
+      const frame = { type: "publish", topic: "t", batch: true, ack: ack !== "false" };
+      const expected = http ? publication : { ...frame, ...publication };
+      const found = http ? publicationOfBody(text) : accepted(text);
       if (!Bun.deepEquals(found, expected)) {
         throw new Error(`SEED=${seed}, round ${round}:\n${text}\nwas read as\n${JSON.stringify(found)}`);
       }

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import type { z } from "zod";
-import { ANSWERS, problemDocument } from "../../src/protocol/schema.ts";
+import { ANSWERS, problemDocument } from "../../src/protocol/sent-schema.ts";
 
 export type Published = z.infer<(typeof ANSWERS)["POST /topics/:name/messages"]>;
 export type HistoryAnswer = z.infer<(typeof ANSWERS)["GET /topics/:name/messages"]>;

@@ -14,5 +14,5 @@ test("what a server sends against the contract fails the test during which it ca
   for (const { name, outcome } of outcomes) {
     expect(outcome, name).toBe(name.startsWith("violation: ") ? "fail" : "pass");
   }
-  expect(lines.filter((line) => line === "error: Not as src/protocol/schema.ts has it:")).toHaveLength(11);
+  expect(lines.filter((line) => line === "error: Not as src/protocol/sent-schema.ts has it:")).toHaveLength(11);
 });

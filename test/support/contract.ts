@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { ANSWERS, problemDocument } from "../../src/protocol/schema.ts";
+import { ANSWERS, problemDocument } from "../../src/protocol/sent-schema.ts";
 
 /**
- * What our server sent against the schemas of `src/protocol/schema.ts`. `keep-contract.ts` fails the test during which it
+ * What our server sent against the schemas of `src/protocol/sent-schema.ts`. `keep-contract.ts` fails the test during which it
  * came.
  */
 class Violations {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { problemDocument, serverFrame } from "../../src/protocol/schema.ts";
+import { problemDocument, serverFrame } from "../../src/protocol/sent-schema.ts";
 import type { Gap, ServerFrame } from "../../src/protocol/frames.ts";
 import { checked } from "./contract.ts";
 import type { ReceivedEvent } from "./event-stream.ts";

@@ -1,6 +1,6 @@
 /**
  * Preloaded by bunfig.toml. Checks everything that `fetch` and `WebSocket` receive from our server against the schemas of
- * `src/protocol/schema.ts`. A test during which something else came fails.
+ * `src/protocol/sent-schema.ts`. A test during which something else came fails.
  */
 import { afterAll, afterEach } from "bun:test";
 import { checkHead, isOurs, violations } from "./contract.ts";
@@ -57,7 +57,7 @@ globalThis.WebSocket = new Proxy(PlainWebSocket, {
 
 function failIfViolated(): void {
   const found = violations.take();
-  if (found.length > 0) throw new Error(`Not as src/protocol/schema.ts has it:\n${found.join("\n")}`);
+  if (found.length > 0) throw new Error(`Not as src/protocol/sent-schema.ts has it:\n${found.join("\n")}`);
 }
 
 afterEach(failIfViolated);

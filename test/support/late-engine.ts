@@ -1,7 +1,7 @@
 import type { Engine } from "../../src/engine/engine.ts";
 import { ProtocolError } from "../../src/protocol/codes.ts";
 import type { Published } from "../../src/protocol/encode.ts";
-import type { HistoryRange, Message } from "../../src/protocol/messages.ts";
+import type { HistoryRange, Publication } from "../../src/protocol/messages.ts";
 import { Random } from "./random.ts";
 
 /**
@@ -47,8 +47,8 @@ export class LateEngine implements Engine {
     return this.#later(() => this.#engine.openTopic(name));
   }
 
-  publish(name: string, messages: readonly Message[], accepted: (published: Published) => void) {
-    return this.#later(() => this.#engine.publish(name, messages, accepted));
+  publish(name: string, publication: Publication, accepted: (published: Published) => void) {
+    return this.#later(() => this.#engine.publish(name, publication, accepted));
   }
 
   history(name: string, range: HistoryRange) {

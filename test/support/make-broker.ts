@@ -1,5 +1,5 @@
-import { Broker, type BrokerLimits, type BrokerPorts } from "../../src/broker/broker.ts";
-import type { BrokerObserver } from "../../src/broker/ports.ts";
+import { Broker } from "../../src/broker/broker.ts";
+import type { BrokerLimits, BrokerObserver, BrokerPorts } from "../../src/broker/ports.ts";
 import type { SubscribeOptions } from "../../src/broker/recovery.ts";
 import type { Session } from "../../src/broker/session.ts";
 import { MemoryEngine, type MemoryEngineLimits } from "../../src/engine/memory.ts";
@@ -53,9 +53,14 @@ export class BrokerAndEngine extends Broker {
     this.engine.deleteTopic(name);
   }
 
-  publish(name: string, messages: readonly Message[], accepted?: (published: Published) => void): Published {
+  publish(
+    name: string,
+    messages: readonly Message[],
+    accepted?: (published: Published) => void,
+    dedupe = false,
+  ): Published {
     let placed: Published | undefined;
-    this.engine.publish(name, messages, (published) => {
+    this.engine.publish(name, { messages, dedupe }, (published) => {
       placed = published;
       accepted?.(published);
     });

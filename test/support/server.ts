@@ -2,7 +2,7 @@ import { openCredentials } from "../../src/auth/open.ts";
 import { readConfig, settings, type Config } from "../../src/config.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { Logger } from "../../src/ops/logger.ts";
-import { ANSWERS } from "../../src/protocol/schema.ts";
+import { ANSWERS } from "../../src/protocol/sent-schema.ts";
 import { startServer, type RunningServer, type ServerParts } from "../../src/server.ts";
 import { readTls } from "../../src/tls.ts";
 import { topicUrl } from "./answers.ts";

@@ -288,8 +288,12 @@ test("a client that comes back with its position gets everything since, and is t
 
   await using back = await Client.connect(server);
   const ack = await back.ask({ ...subscribe, since: { epoch, seq } });
-  expect(ack).toMatchObject({ type: "ack", epoch: epoch ?? "", seq: 4, replay: 3, recovered: true });
+  const told = { type: "ack", epoch: epoch ?? "", seq: 4, replay: 3, recovered: true } as const;
+  expect(ack).toMatchObject(told);
   expect((await back.take(3)).map((frame) => frame.seq)).toEqual([2, 3, 4]);
+  expect(await back.ask({ ...subscribe, client_id: "as text", since: `${epoch}:${seq}` })).toMatchObject(told);
+  await back.take(3);
+  await back.ask({ type: "unsubscribe", topic: "t", client_id: "as text" });
 
   for (let i = 5; i <= 20; i++) await publisher.publish("t", i);
   await back.take(16);
@@ -318,7 +322,9 @@ test("a topic created again under its name is another epoch: nothing of it passe
 for (const [asked, problem] of [
   [{ since: { epoch: "e" } }, "'since.seq' must be an integer of 0 or more"],
   [{ since: { epoch: 1, seq: 1 } }, "'since.epoch' must be a string"],
-  [{ since: 5 }, "'since' must be an object with epoch and seq"],
+  [{ since: 5 }, "'since' must be a position: EPOCH:SEQ, or an object with epoch and seq"],
+  [{ since: "e:" }, "'since' must be a position: EPOCH:SEQ, or an object with epoch and seq"],
+  [{ since: "5" }, "'since' must be a position: EPOCH:SEQ, or an object with epoch and seq"],
   [{ since: { epoch: "e", seq: 1 }, last_n: 1 }, "'since' and 'last_n' exclude each other"],
   [{ queue: 0 }, "'queue' must be an integer of 1 or more"],
   [{ overflow: "explode" }, "'overflow' must be one of drop_oldest, latest, disconnect"],

@@ -1,0 +1,111 @@
+/** The schemas of everything that the server sends. They are strict: a field that is in no schema is a fault. */
+import { z } from "zod";
+import { ERRORS, type AnswerCode } from "./codes.ts";
+import { TRANSPORTS, type Problem, type ServerFrame } from "./frames.ts";
+import { payloadIn, SUBSCRIBERS_PAGE } from "./schema.ts";
+
+const text = z.string().min(1);
+const seq = z.int().min(0);
+const ts = z.iso.datetime();
+const ok = z.literal("ok");
+// A number that is too large for JavaScript, such as 1e400, comes back as it was written all the same.
+const requestId = z.union([z.string(), z.custom<number>((value) => typeof value === "number")]).optional();
+const isCode = (value: unknown) => typeof value === "string" && Object.hasOwn(ERRORS, value);
+const code = z.custom<AnswerCode>((value) => isCode(value) && value !== "SLOW_CONSUMER");
+const range = { first_seq: seq, last_seq: seq };
+const sentMessage = z.strictObject({ id: z.guid(), payload: payloadIn("message") });
+
+const frame = <const T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
+  z.strictObject({ type: z.literal(type), ...shape, ts });
+const answer = <const T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
+  frame(type, { request_id: requestId, ...shape });
+const info = <const M extends string, S extends z.core.$ZodLooseShape>(msg: M, shape: S) =>
+  frame("info", { msg: z.literal(msg), ...shape });
+
+const acked = { topic: text, status: ok };
+const ackedAt = { ...acked, epoch: text, seq };
+const duplicate = z.literal(true).optional();
+
+/** Every frame that the server sends. */
+export const serverFrame: z.ZodType<ServerFrame> = z.union([
+  frame("event", { topic: text, seq: z.int().min(1), message: sentMessage }),
+  answer("ack", acked),
+  answer("ack", { ...ackedAt, duplicate }),
+  answer("ack", { ...ackedAt, first_seq: seq, count: z.int().min(1), duplicate }),
+  answer("ack", {
+    ...ackedAt,
+    replay: seq,
+    recovered: z.boolean().optional(),
+    missed: z.strictObject(range).optional(),
+  }),
+  answer("error", { topic: z.string().optional(), error: z.strictObject({ code, message: text }) }),
+  answer("pong", {}),
+  answer("ack", { status: ok, expires_at: ts.optional(), revoked: z.array(text).optional() }),
+  frame("error", {
+    topic: text,
+    error: z.strictObject({ code: z.literal("SLOW_CONSUMER"), message: text, dropped: z.int().min(1), ...range }),
+  }),
+  info("topic_deleted", { topic: text, reason: z.literal("shutdown").optional() }),
+  info("subscription_replaced", { topic: text }),
+  info("subscription_revoked", { topic: text }),
+  info("token_expired", {}),
+  info("server_shutdown", { retry_after_ms: z.int().min(0) }),
+  info("ping", {}),
+]);
+
+/** A subscriber, as a topic's detail shows it. */
+const subscriber = z.strictObject({
+  client_id: text,
+  transport: z.enum(TRANSPORTS),
+  queued: z.int().min(0),
+  dropped: z.int().min(0),
+  connected_since: ts,
+});
+
+/** Every JSON answer over HTTP, by method and path pattern. */
+export const ANSWERS = {
+  "GET /topics": z.strictObject({ topics: z.array(z.strictObject({ name: text, subscribers: z.int().min(0) })) }),
+  "POST /topics": z.strictObject({ status: z.literal("created"), topic: text }),
+  "GET /topics/:name": z.strictObject({
+    topic: text,
+    epoch: text,
+    seq,
+    oldest_seq: seq,
+    history: z.strictObject({ messages: z.int().min(0), bytes: z.int().min(0) }),
+    subscribers_total: z.int().min(0),
+    subscribers: z.array(subscriber).max(SUBSCRIBERS_PAGE),
+  }),
+  "DELETE /topics/:name": z.strictObject({ status: z.literal("deleted"), topic: text }),
+  "GET /topics/:name/messages": z.strictObject({
+    topic: text,
+    epoch: text,
+    oldest_seq: seq,
+    seq,
+    more: z.literal(true).optional(),
+    messages: z.array(z.strictObject({ seq, ts, ...sentMessage.shape })),
+  }),
+  "POST /topics/:name/messages": z.strictObject({
+    status: ok,
+    topic: text,
+    epoch: text,
+    first_seq: seq,
+    seq,
+    duplicate,
+    ids: z.array(z.guid()),
+  }),
+  "GET /health": z.strictObject({ uptime_sec: z.int().min(0), topics: z.int().min(0), subscribers: z.int().min(0) }),
+  "GET /stats": z.strictObject({
+    topics: z.record(text, z.strictObject({ messages: seq, subscribers: z.int().min(0) })),
+  }),
+  "GET /livez": z.strictObject({ status: ok }),
+  "GET /readyz": z.strictObject({ status: ok }),
+} as const;
+
+/** A problem document (RFC 9457 §3), with our code as an extension member (§3.2). */
+export const problemDocument: z.ZodType<Problem> = z.strictObject({
+  type: z.literal("about:blank"),
+  status: z.int().min(400).max(599),
+  title: text,
+  detail: text,
+  code,
+});
