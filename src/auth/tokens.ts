@@ -23,6 +23,10 @@ const LEAST_RSA_BITS = 2048;
 /** How long the server of a JWKS may take, in milliseconds. */
 const JWKS_TIMEOUT_MS = 5000;
 
+/** How many verified tokens are remembered, and how many characters such a token has at most. */
+export const MOST_VERIFIED = 1024;
+const LONGEST_REMEMBERED = 2048;
+
 const claim = z.strictObject(permissionFields).prefault({});
 
 /** What the claims `iss` and `aud` of a token must be, where they are given. */
@@ -45,6 +49,7 @@ export type KeySource = {
 export class Tokens {
   readonly #sources: readonly KeySource[];
   readonly #options: JWTVerifyOptions;
+  readonly #verified = new Map<string, Grant>();
 
   /** @param sources tried one after the other */
   constructor(sources: readonly KeySource[], { issuer, audience }: TokenLimits) {
@@ -68,6 +73,25 @@ export class Tokens {
 
   /** @throws {ProtocolError} `UNAUTHORIZED`, or `UNAVAILABLE` where a key cannot be fetched that may be the token's */
   async verify(token: string): Promise<Grant> {
+    const known = this.#verified.get(token);
+    if (known?.expiresAt !== undefined && Date.now() < known.expiresAt && this.has(known)) return known;
+    this.#verified.delete(token);
+    const grant = await this.#grantOf(token);
+    this.#remember(token, grant);
+    return grant;
+  }
+
+  /** Connections of one token share a grant. A client that comes back is let in without another look at its signature. */
+  #remember(token: string, grant: Grant): void {
+    if (token.length > LONGEST_REMEMBERED) return;
+    for (const oldest of this.#verified.keys()) {
+      if (this.#verified.size < MOST_VERIFIED) break;
+      this.#verified.delete(oldest);
+    }
+    this.#verified.set(token, grant);
+  }
+
+  async #grantOf(token: string): Promise<Grant> {
     let problem = "The token is not signed by a key that this server knows";
     let outage: unknown;
     for (const source of this.#sources) {
