@@ -13,7 +13,18 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "ops/": ["protocol/", "type broker/", "node:net"],
   "kernel/": ["protocol/", "bun:ffi", "node:fs"],
   "transport/": ["auth/", "protocol/", "broker/", "type engine/", "ops/", "type kernel/", "type bun"],
-  "http/": ["auth/", "protocol/", "broker/", "type engine/", "ops/", "type transport/", "type bun", "node:net"],
+  "http/": [
+    "auth/",
+    "protocol/",
+    "broker/",
+    "type engine/",
+    "ops/",
+    "type transport/",
+    "type bun",
+    "node:net",
+    "node:path",
+  ],
+  "client/": ["protocol/"],
   "cli/": ["auth/", "config.ts", "node:fs", "node:util"],
   "config.ts": ["zod", "setting-kinds.ts"],
   "setting-kinds.ts": ["zod", "node:fs", "node:net", "protocol/"],
@@ -57,6 +68,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** What a part must not mention, though no import says so. */
 const MAY_NOT_MENTION: Record<string, RegExp> = {
   "protocol/": /\b(Bun|process|setTimeout|setInterval|Date\.now|performance)\b/g,
+  "client/": /\b(Bun|process|Buffer|require)\b/g,
   "engine/": /\b(Bun|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|Date|performance)\b/g,
   "broker/": /\b(Bun|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|Date|performance)\b/g,
 };
@@ -204,6 +216,19 @@ describe("each file of the source", () => {
 
   test("keeps no state in the module", () => {
     expect([...sources].flatMap(([path, text]) => moduleState(path, text))).toEqual([]);
+  });
+
+  test("of the client library takes no package with it, by whatever way", () => {
+    const reached = new Set([...sources.keys()].filter((path) => partOf(path) === "client/"));
+    const packages: string[] = [];
+    for (const path of reached) {
+      for (const { target, line } of importsOf(path, sources.get(path) ?? "")) {
+        if (sources.has(target)) reached.add(target);
+        else packages.push(`src/${path}:${line} imports ${target}`);
+      }
+    }
+    expect(packages).toEqual([]);
+    expect(reached.has("protocol/frames.ts")).toBe(true);
   });
 
   test("has the zod-free wire types apart", () => {

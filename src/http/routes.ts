@@ -9,6 +9,7 @@ import type { PeerRegistry } from "../transport/peer-registry.ts";
 import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { credentialOf } from "./access.ts";
+import { clientScript } from "./client-script.ts";
 import { openEvents } from "./events.ts";
 import { readSlowly, type LargeAnswers } from "./large-answers.ts";
 import { health, livez, readyz } from "./health.ts";
@@ -58,6 +59,8 @@ export function routes(deps: HttpDeps) {
     "/health": always({ GET: anyone(health(deps)) }),
     "/stats": always({ GET: admin(large(stats(deps))) }),
     "/metrics": always({ GET: admin(showMetrics(deps)) }),
+    // A page loads it as a module, with which no header can go.
+    "/client.js": always({ GET: open(clientScript()) }),
     "/livez": always({ GET: open(livez) }),
     "/readyz": always({ GET: open(readyz(deps)) }),
   };

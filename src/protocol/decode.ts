@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import { batchReader, messagesOf, payloadOf, type Publication } from "./messages.ts";
+import { messagesOf, payloadOf, type Publication } from "./messages.ts";
 import { lastMember, skipSpace, skipValue, type RawJson } from "./raw-json.ts";
-import { describe, parseJson, read, shorten, type Read } from "./read.ts";
+import { batchReader, describe, parseJson, read, shorten, type Read } from "./read.ts";
 import { FRAMES, message as messageSchema, topicName } from "./schema.ts";
 
 type Subscribe = z.infer<typeof FRAMES.subscribe>;

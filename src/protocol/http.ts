@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { batchReader, messagesOf, solePayloadOf, type Publication } from "./messages.ts";
-import { parseJson, read, shorten, type Read } from "./read.ts";
+import { messagesOf, solePayloadOf, type Publication } from "./messages.ts";
+import { batchReader, parseJson, read, shorten, type Read } from "./read.ts";
 import {
   BODIES,
   messageForm,

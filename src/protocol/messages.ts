@@ -1,6 +1,4 @@
-import { z } from "zod";
 import { lastMember, skipSpace, skipValue, type RawJson } from "./raw-json.ts";
-import { read, type Read } from "./read.ts";
 
 /** A message to publish: `payload` is the text its publisher sent, not a value read from it. */
 export type Message = { id: string; payload: RawJson };
@@ -33,23 +31,6 @@ export type HistoryRange = {
   /** About how much at most, in UTF-16 code units. The event that crosses it still goes whole. */
   most: number;
 };
-
-/**
- * Makes a function that reads the elements of `messages`. It stops at the first bad one, so that a hundred thousand bad
- * ones cost one description.
- */
-export function batchReader<T>(schemaOf: (name: string) => z.ZodType<T>): (elements: readonly unknown[]) => Read<T[]> {
-  const schema = z.compile(schemaOf("messages[]"), { strict: true });
-  return (elements) => {
-    const content: T[] = [];
-    for (const [index, element] of elements.entries()) {
-      const one = read(schema, element);
-      if (!one.ok) return read(z.array(schemaOf(`messages[${index}]`)), [element]);
-      content.push(one.content);
-    }
-    return { ok: true, content };
-  };
-}
 
 const PAYLOAD_KEY = '"payload"';
 const COLON = 0x3a;

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 
 /** The result of reading outside input: its content, or what is wrong with it. */
 export type Read<T> = { ok: true; content: T } | { ok: false; problem: string };
@@ -8,6 +8,23 @@ export function read<T>(schema: z.ZodType<T>, value: unknown): Read<T> {
   const result = schema.safeParse(value);
   if (result.success) return { ok: true, content: result.data };
   return { ok: false, problem: result.error.issues[0]?.message ?? "Invalid" };
+}
+
+/**
+ * Makes a function that reads the elements of `messages`. It stops at the first bad one, so that a hundred thousand bad
+ * ones cost one description.
+ */
+export function batchReader<T>(schemaOf: (name: string) => z.ZodType<T>): (elements: readonly unknown[]) => Read<T[]> {
+  const schema = z.compile(schemaOf("messages[]"), { strict: true });
+  return (elements) => {
+    const content: T[] = [];
+    for (const [index, element] of elements.entries()) {
+      const one = read(schema, element);
+      if (!one.ok) return read(z.array(schemaOf(`messages[${index}]`)), [element]);
+      content.push(one.content);
+    }
+    return { ok: true, content };
+  };
 }
 
 /** `JSON.parse` as a result instead of an exception. */

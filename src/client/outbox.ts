@@ -1,0 +1,154 @@
+import type { ServerFrame } from "../protocol/frames.ts";
+import { PubSubError } from "./errors.ts";
+
+/** Where messages stand that were published, all of them in this order. */
+export type Published = {
+  topic: string;
+  epoch: string;
+  /** The number of the first, and of the last. */
+  first_seq: number;
+  seq: number;
+  /** When they were published, ISO 8601 UTC. */
+  ts: string;
+  ids: readonly string[];
+  /** Whether an earlier try had published them already. */
+  duplicate: boolean;
+};
+
+export type OutboxLimits = {
+  /** How many publishes may wait for their acks. */
+  messages: number;
+  /** How many characters all their frames may have together. */
+  characters: number;
+};
+
+/** A publish to be sent: its frame, but for the beginning that every one has. */
+export type Publish = { topic: string; ids: readonly string[]; rest: string; signal: AbortSignal | undefined };
+
+type Entry = Publish & {
+  isSent: boolean;
+  resolve(published: Published): void;
+  reject(cause: unknown): void;
+  abort(): void;
+};
+
+/** Who waits until all publishes up to `last` are settled. */
+type Flush = { last: number; resolve(): void };
+
+/**
+ * Publishes that wait for their acks, in order. They are sent when there is a connection, and again on the next one if
+ * it was lost before the ack.
+ */
+export class Outbox {
+  readonly #limits: OutboxLimits;
+  readonly #send: (text: string) => void;
+  readonly #entries = new Map<number, Entry>();
+  #flushes: Flush[] = [];
+  #characters = 0;
+  #made = 0;
+  #isOpen = false;
+
+  constructor(limits: OutboxLimits, send: (text: string) => void) {
+    this.#limits = limits;
+    this.#send = send;
+  }
+
+  /** How many publishes wait for their acks. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Rejects with `QUEUE_FULL`, the reason of the signal, or what the server answers. */
+  publish(publish: Publish): Promise<Published> {
+    const { rest, signal } = publish;
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const { messages, characters } = this.#limits;
+    if (this.#entries.size >= messages || this.#characters + rest.length > characters) {
+      const waiting = `${this.#entries.size} publishes of ${this.#characters} characters wait for their acks`;
+      return Promise.reject(new PubSubError("QUEUE_FULL", `${waiting}; the most are ${messages} of ${characters}`));
+    }
+    const id = ++this.#made;
+    const abort = () => this.#settle(id, ({ reject }) => reject(signal?.reason));
+    signal?.addEventListener("abort", abort);
+    return new Promise((resolve, reject) => {
+      const entry = { ...publish, isSent: false, resolve, reject, abort };
+      this.#entries.set(id, entry);
+      this.#characters += rest.length;
+      this.#sendOne(id, entry);
+    });
+  }
+
+  /** Sends everything that waits, on a new connection. */
+  opened(): void {
+    this.#isOpen = true;
+    for (const [id, entry] of this.#entries) this.#sendOne(id, entry);
+  }
+
+  /** @param tooLarge whether the server closed the connection because a frame was too large for it */
+  lost(tooLarge: boolean): void {
+    this.#isOpen = false;
+    if (!tooLarge) return;
+    // Frames are refused for their size alone, so the largest was too large.
+    const sent = [...this.#entries].filter(([, { isSent }]) => isSent);
+    const [largest] = sent.sort(([, a], [, b]) => b.rest.length - a.rest.length);
+    if (largest === undefined) return;
+    const [id, { rest }] = largest;
+    const problem = `A frame of ${rest.length} characters is larger than MAX_MESSAGE_BYTES of the server`;
+    this.#settle(id, (entry) => entry.reject(new PubSubError("TOO_LARGE", problem)));
+  }
+
+  /** Whether the frame answers a publish, which is settled by it. */
+  answered(frame: ServerFrame): boolean {
+    const id = "request_id" in frame ? frame.request_id : undefined;
+    if (typeof id !== "number") return false;
+    if (frame.type === "error") {
+      const { code, message } = frame.error;
+      // Nothing was published, and the connection is about to end. The next one has it sent again.
+      if (code !== "SHUTTING_DOWN") this.#settle(id, (entry) => entry.reject(new PubSubError(code, message)));
+      return true;
+    }
+    if (frame.type !== "ack" || !("epoch" in frame)) return true;
+    const { epoch, seq, ts } = frame;
+    const first_seq = "first_seq" in frame ? (frame.first_seq ?? seq) : seq;
+    const duplicate = "duplicate" in frame && frame.duplicate === true;
+    this.#settle(id, ({ topic, ids, resolve }) => resolve({ topic, epoch, first_seq, seq, ts, ids, duplicate }));
+    return true;
+  }
+
+  /** Resolves once everything that waits now is settled. */
+  flushed(): Promise<void> {
+    const last = this.#made;
+    return new Promise((resolve) => {
+      this.#flushes.push({ last, resolve });
+      this.#noteFlushed();
+    });
+  }
+
+  close(cause: PubSubError): void {
+    for (const id of [...this.#entries.keys()]) this.#settle(id, ({ reject }) => reject(cause));
+  }
+
+  #sendOne(id: number, entry: Entry): void {
+    if (!this.#isOpen) return;
+    entry.isSent = true;
+    this.#send(`{"type":"publish","request_id":${id},"dedupe":true,${entry.rest}`);
+  }
+
+  #settle(id: number, how: (entry: Entry) => void): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#entries.delete(id);
+    this.#characters -= entry.rest.length;
+    entry.signal?.removeEventListener("abort", entry.abort);
+    how(entry);
+    this.#noteFlushed();
+  }
+
+  #noteFlushed(): void {
+    if (this.#flushes.length === 0) return;
+    const [oldest = Number.POSITIVE_INFINITY] = this.#entries.keys();
+    const isDone = ({ last }: Flush) => last < oldest;
+    for (const { resolve } of this.#flushes.filter(isDone)) resolve();
+    this.#flushes = this.#flushes.filter((flush) => !isDone(flush));
+  }
+}
