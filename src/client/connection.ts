@@ -99,12 +99,14 @@ export class Connection {
     }
     this.#socket = socket;
     this.#timers.set("connect", connectMs, () => this.#giveUp(socket, "No connection was made in time"));
-    const current = (work: () => void) => {
+    const current = (work: () => unknown) => {
       if (this.#socket === socket) work();
     };
     socket.addEventListener("open", () => current(() => this.#opened(socket)));
-    // A close follows each error, and says more.
-    socket.addEventListener("error", () => {});
+    // A close follows and says more, but not in Node 20 if the connection cannot be made.
+    socket.addEventListener("error", () => {
+      current(() => this.#state === "connecting" && this.#giveUp(socket, "The connection cannot be made"));
+    });
     socket.addEventListener("message", ({ data }) => current(() => this.#received(String(data))));
     socket.addEventListener("close", ({ code, reason }) => {
       current(() => this.#closed(code, reason === "" ? "The connection was lost" : reason));

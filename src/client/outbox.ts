@@ -26,7 +26,6 @@ export type OutboxLimits = {
 export type Publish = { topic: string; ids: readonly string[]; rest: string; signal: AbortSignal | undefined };
 
 type Entry = Publish & {
-  isSent: boolean;
   resolve(published: Published): void;
   reject(cause: unknown): void;
   abort(): void;
@@ -36,6 +35,12 @@ type Entry = Publish & {
 type Flush = { last: number; resolve(): void };
 
 /**
+ * How many publishes are sent before the first of them is acked. After a lost connection these may have been published
+ * already. The server knows that as long as history has them, so they must not be more than history holds.
+ */
+const MOST_UNDER_WAY = 64;
+
+/**
  * Publishes that wait for their acks, in order. They are sent when there is a connection, and again on the next one if
  * it was lost before the ack.
  */
@@ -43,6 +48,8 @@ export class Outbox {
   readonly #limits: OutboxLimits;
   readonly #send: (text: string) => void;
   readonly #entries = new Map<number, Entry>();
+  /** Those that were sent on this connection and are not acked. */
+  readonly #underWay = new Set<number>();
   #flushes: Flush[] = [];
   #characters = 0;
   #made = 0;
@@ -71,17 +78,18 @@ export class Outbox {
     const abort = () => this.#settle(id, ({ reject }) => reject(signal?.reason));
     signal?.addEventListener("abort", abort);
     return new Promise((resolve, reject) => {
-      const entry = { ...publish, isSent: false, resolve, reject, abort };
+      const entry = { ...publish, resolve, reject, abort };
       this.#entries.set(id, entry);
       this.#characters += rest.length;
-      this.#sendOne(id, entry);
+      this.#sendMore();
     });
   }
 
   /** Sends everything that waits, on a new connection. */
   opened(): void {
     this.#isOpen = true;
-    for (const [id, entry] of this.#entries) this.#sendOne(id, entry);
+    this.#underWay.clear();
+    this.#sendMore();
   }
 
   /** @param tooLarge whether the server closed the connection because a frame was too large for it */
@@ -89,7 +97,7 @@ export class Outbox {
     this.#isOpen = false;
     if (!tooLarge) return;
     // Frames are refused for their size alone, so the largest was too large.
-    const sent = [...this.#entries].filter(([, { isSent }]) => isSent);
+    const sent = [...this.#entries].filter(([id]) => this.#underWay.has(id));
     const [largest] = sent.sort(([, a], [, b]) => b.rest.length - a.rest.length);
     if (largest === undefined) return;
     const [id, { rest }] = largest;
@@ -128,19 +136,26 @@ export class Outbox {
     for (const id of [...this.#entries.keys()]) this.#settle(id, ({ reject }) => reject(cause));
   }
 
-  #sendOne(id: number, entry: Entry): void {
+  /** Sends what waits, the oldest first, as far as it may. */
+  #sendMore(): void {
     if (!this.#isOpen) return;
-    entry.isSent = true;
-    this.#send(`{"type":"publish","request_id":${id},"dedupe":true,${entry.rest}`);
+    for (const [id, { rest }] of this.#entries) {
+      if (this.#underWay.size >= MOST_UNDER_WAY) return;
+      if (this.#underWay.has(id)) continue;
+      this.#underWay.add(id);
+      this.#send(`{"type":"publish","request_id":${id},"dedupe":true,${rest}`);
+    }
   }
 
   #settle(id: number, how: (entry: Entry) => void): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
+    this.#underWay.delete(id);
     this.#characters -= entry.rest.length;
     entry.signal?.removeEventListener("abort", entry.abort);
     how(entry);
+    this.#sendMore();
     this.#noteFlushed();
   }
 

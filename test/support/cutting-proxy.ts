@@ -72,7 +72,7 @@ export class CuttingProxy implements Disposable {
   readonly #servers = new Set<Socket<Connection | undefined>>();
   readonly #listener = this.#listen();
   #refusing = false;
-  #bytesLeft = Number.POSITIVE_INFINITY;
+  #bytesLeft = { server: Number.POSITIVE_INFINITY, clients: Number.POSITIVE_INFINITY };
   #cutDone = Promise.withResolvers<void>();
 
   constructor(server: { readonly port: number }) {
@@ -106,15 +106,15 @@ export class CuttingProxy implements Disposable {
   }
 
   /**
-   * Cuts every connection after so many more bytes from the server, all connections together: the clients receive these
-   * bytes exactly, then the end; the server a reset. New connections are passed on as before.
+   * Cuts every connection after so many more bytes from one side, all connections together: the other side receives these
+   * bytes exactly, then the end; the one they are from a reset. New connections are passed on as before.
    *
    * @returns resolves when that has happened
    */
-  cutAfter(bytes: number): Promise<void> {
-    this.#bytesLeft = bytes;
+  cutAfter(bytes: number, from: "server" | "clients" = "server"): Promise<void> {
+    this.#bytesLeft[from] = bytes;
     const { promise } = this.#cutDone;
-    this.#cutIfSpent();
+    this.#cutIfSpent(from);
     return promise;
   }
 
@@ -129,7 +129,7 @@ export class CuttingProxy implements Disposable {
       port: 0,
       socket: {
         open: (client) => this.#accept(client),
-        data: ({ data }, chunk) => data?.toServer.push(chunk),
+        data: ({ data }, chunk) => this.#pass(data?.toServer, "clients", chunk),
         drain: ({ data }) => data?.toClient.drain(),
         close: (client) => {
           this.#clients.delete(client);
@@ -148,7 +148,12 @@ export class CuttingProxy implements Disposable {
     }
     this.#clients.add(client);
     client.pause();
-    await this.#connectToServer(client);
+    try {
+      await this.#connectToServer(client);
+    } catch {
+      // The server is away.
+      client.terminate();
+    }
   }
 
   #connectToServer(client: Socket<Connection | undefined>): Promise<unknown> {
@@ -157,14 +162,13 @@ export class CuttingProxy implements Disposable {
       port: this.#server.port,
       socket: {
         open: (server) => this.#join(client, server),
-        data: ({ data }, chunk) => this.#passToClient(data, chunk),
+        data: ({ data }, chunk) => this.#pass(data?.toClient, "server", chunk),
         drain: ({ data }) => data?.toServer.drain(),
         close: (server) => {
           this.#servers.delete(server);
           server.data?.toServer.drop();
           server.data?.toClient.finish();
         },
-        connectError: () => client.terminate(),
       },
     });
   }
@@ -177,17 +181,17 @@ export class CuttingProxy implements Disposable {
     client.resume();
   }
 
-  #passToClient(connection: Connection | undefined, chunk: Buffer): void {
-    const passed = chunk.subarray(0, this.#bytesLeft);
-    this.#bytesLeft -= passed.length;
-    connection?.toClient.push(passed);
-    this.#cutIfSpent();
+  #pass(pipe: Pipe | undefined, from: "server" | "clients", chunk: Buffer): void {
+    const passed = chunk.subarray(0, this.#bytesLeft[from]);
+    this.#bytesLeft[from] -= passed.length;
+    pipe?.push(passed);
+    this.#cutIfSpent(from);
   }
 
-  #cutIfSpent(): void {
-    if (this.#bytesLeft > 0) return;
-    this.#bytesLeft = Number.POSITIVE_INFINITY;
-    for (const server of this.#servers) server.terminate();
+  #cutIfSpent(from: "server" | "clients"): void {
+    if (this.#bytesLeft[from] > 0) return;
+    this.#bytesLeft[from] = Number.POSITIVE_INFINITY;
+    for (const socket of from === "server" ? this.#servers : this.#clients) socket.terminate();
     this.#cutDone.resolve();
     this.#cutDone = Promise.withResolvers();
   }
