@@ -63,6 +63,7 @@ describe.concurrent("README's program", () => {
         using proxy = new CuttingProxy(server);
         using folder = tempFolder();
         const path = join(folder.path, "subscribe.mjs");
+        await Bun.write(join(folder.path, "client.mjs"), await fetch(`${server.url}/client.js`));
         await Bun.write(path, readmeBlock("js", proxy));
         await using program = new Shell([...command, path]);
         await untilSubscribed(server);
