@@ -5,7 +5,7 @@ const SCRIPT = bundleClient();
 
 /** `GET /client.js` */
 export function clientScript() {
-  const zipped = Bun.gzipSync(SCRIPT);
+  const zipped = Bun.gzipSync(SCRIPT, { library: "libdeflate", level: 12 });
   const etag = `"${Bun.hash(SCRIPT).toString(36)}"`;
   const shared = { "content-type": "text/javascript;charset=utf-8", "cache-control": "no-cache", etag };
   return ({ headers }: Request): Response => {

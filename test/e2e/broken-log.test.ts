@@ -13,8 +13,8 @@ const ID_BYTES = 255;
 /** Subscriptions of one round, each with two lines in the log. */
 const ROUND = 3000;
 /** What the process needs until its memory stands still. */
-const WARM_UP_ROUNDS = 4;
-const ROUNDS = 12;
+const WARM_UP_ROUNDS = 6;
+const ROUNDS = 24;
 
 /** Starts the executable with a log on `path`, of which it is asked for as much as there can be. */
 async function startLoggingTo(path: string, flags: string) {
