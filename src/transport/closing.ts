@@ -8,7 +8,7 @@ export type ClosingDeps = {
   nextTurn: NextTurn;
   /** How long, in milliseconds, a client may take to read what it was sent. */
   closeGraceMs: number;
-  /** How long a client may take to say that it has read everything before the kernel is asked, in milliseconds. */
+  /** How long a client may take to say that it has read what arrived at once, in milliseconds. */
   saySoMs: number;
   /** What all peers that are being closed may leave unsent together, in bytes. */
   closingBytes: number;
@@ -28,7 +28,17 @@ const LOOK_MS = 500;
  */
 export const SAY_SO_MS = 10_000;
 
-type Wait = { timer: ReturnType<typeof setTimeout>; bytes: number; since: number };
+/** From when on the kernel is asked, and how long a client that reads may take to say so, in milliseconds. */
+const READS_MS = 2000;
+
+type Wait = {
+  timer: ReturnType<typeof setTimeout>;
+  bytes: number;
+  since: number;
+  /** Whether something had not arrived when it was looked at. Once it has, the client must have read to make room for it. */
+  isLate: boolean;
+  arrivedAt: number | undefined;
+};
 
 /** Peers that are being closed. Each stays connected until its client has read what it was sent, or its grace is over. */
 export class Closing {
@@ -62,7 +72,8 @@ export class Closing {
     const { closeGraceMs, closingBytes, progress } = this.#deps;
     const timer = setTimeout(() => this.finish(peer, "CLOSE_GRACE_MS is over"), closeGraceMs);
     const bytes = peer.unsentBytes;
-    this.#waits.set(peer, { timer, bytes, since: performance.now() });
+    const since = performance.now();
+    this.#waits.set(peer, { timer, bytes, since, isLate: false, arrivedAt: undefined });
     this.#bytes += bytes;
     for (const [longest] of this.#waits) {
       if (this.#bytes <= closingBytes || longest === peer) break;
@@ -128,14 +139,21 @@ export class Closing {
 
   #look(): void {
     const { progress, saySoMs } = this.#deps;
-    const silent: ConnectedPeer[] = [];
-    for (const [peer, { since }] of this.#waits) {
-      if (performance.now() - since < saySoMs) break;
-      silent.push(peer);
+    const now = performance.now();
+    const silent: [ConnectedPeer, Wait][] = [];
+    for (const [peer, wait] of this.#waits) {
+      if (now - wait.since < Math.min(READS_MS, saySoMs)) break;
+      silent.push([peer, wait]);
     }
-    progress?.begin(silent.filter(({ look }) => look === undefined));
-    for (const peer of silent) {
-      if (peer.unsentBytes === 0 && progress?.arrived(peer) === true) this.received(peer);
+    progress?.begin(silent.flatMap(([peer]) => (peer.look === undefined ? [peer] : [])));
+    for (const [peer, wait] of silent) {
+      if (peer.look === undefined) continue;
+      const hasArrived = peer.unsentBytes === 0 && progress?.arrived(peer) === true;
+      if (!hasArrived) wait.isLate = true;
+      wait.arrivedAt = hasArrived ? (wait.arrivedAt ?? now) : undefined;
+      if (wait.arrivedAt === undefined) continue;
+      const isOver = wait.isLate ? now - wait.arrivedAt >= Math.min(READS_MS, saySoMs) : now - wait.since >= saySoMs;
+      if (isOver) this.received(peer);
     }
   }
 

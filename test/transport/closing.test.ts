@@ -158,6 +158,19 @@ describe("of all that are to be closed", () => {
     await until(async () => later.end !== undefined);
     expect(later.end).toBe("finished");
   });
+
+  test("one who had to read to make room is not waited for as long as one who may not have read anything", async () => {
+    const [late, atOnce] = [new FakeSockets(), new FakeSockets()];
+    late.now = { acked: 1n, received: 0n, waiting: true };
+    atOnce.now = { acked: 1n, received: 0n, waiting: false };
+    const stages = [late, atOnce].map(({ progress }) => setUp({ progress, saySoMs: 60_000 }));
+    const [reader, staller] = stages.map(({ toClose }) => toClose());
+    await until(async () => reader?.look !== undefined && staller?.look !== undefined);
+    late.now = { acked: 2n, received: 0n, waiting: false };
+    await until(async () => reader?.end !== undefined);
+    expect([reader?.end, staller?.end]).toEqual(["finished", undefined]);
+    for (const { registry, closing } of stages) for (const peer of closing.peers) registry.gone(peer, "over");
+  });
 });
 
 test("a shutdown cuts off those that were to be closed before it when its own grace is over", async () => {
