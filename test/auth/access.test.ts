@@ -33,6 +33,7 @@ const ROUTES: [method: string, path: string, needs: Needs, body?: object][] = [
   ["GET", "/metrics", "admin"],
   ["GET", "/livez", "nothing"],
   ["GET", "/readyz", "nothing"],
+  ["GET", "/client.js", "nothing"],
   ["PUT", "/topics", "credential"],
   ["GET", "/nowhere", "credential"],
   ["OPTIONS", "/topics", "nothing"],
