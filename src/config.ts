@@ -82,7 +82,7 @@ const SETTINGS = {
     0,
     0,
     1_000_000_000_000,
-    "characters of payload that one connection may publish a second, over HTTP one address; 0 is no limit",
+    "bytes of payload that one connection may publish a second, over HTTP one address; 0 is no limit",
   ),
   sendBufferBytes: integer(
     262_144,
@@ -116,6 +116,13 @@ const SETTINGS = {
     1_099_511_627_776,
     "memory for all events that clients do not take; past it those that have waited longest are cut off",
     `an eighth of the memory there is, ${1024 * MEBIBYTE} at the most`,
+  ),
+  waitingFrameBytes: integer(
+    answerBytes,
+    65_536,
+    1_099_511_627_776,
+    "memory for all frames that wait to be handled; past it they are handled as they come, and others wait",
+    `a sixteenth of the memory there is, ${64 * MEBIBYTE} at the most`,
   ),
   allowedOrigins: origins(
     "web pages that may connect beside the server's own, by origin, separated by commas; * for all",

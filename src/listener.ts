@@ -1,4 +1,5 @@
 import type { Server } from "bun";
+import type { TlsPair } from "./tls.ts";
 import type { SocketData } from "./transport/websocket.ts";
 
 type BunServer = Server<SocketData>;
@@ -10,7 +11,8 @@ type BunServer = Server<SocketData>;
 export class Listener {
   /** The one that it got, where 0 was asked for. */
   readonly port: number;
-  readonly #serve: (port: number) => BunServer;
+  readonly #serve: (port: number, tls: TlsPair | undefined) => BunServer;
+  #tls: TlsPair | undefined;
   #current: BunServer;
   /** Those that accept nothing more, and still have connections. */
   readonly #former = new Set<BunServer>();
@@ -19,9 +21,10 @@ export class Listener {
    * @param serve starts a server of Bun's on a port
    * @throws if it cannot listen there, with the system's `code`
    */
-  constructor(port: number, serve: (port: number) => BunServer) {
+  constructor(port: number, tls: TlsPair | undefined, serve: (port: number, tls: TlsPair | undefined) => BunServer) {
     this.#serve = serve;
-    this.#current = serve(port);
+    this.#tls = tls;
+    this.#current = serve(port, tls);
     this.port = this.#current.port ?? port;
   }
 
@@ -31,13 +34,25 @@ export class Listener {
     return this.#current.publish(topic, text, compress);
   }
 
-  /** Has new connections accepted by a new server on the same port. */
-  renew(): void {
+  /**
+   * Has new connections accepted by a new server on the same port. Returns false if the certificate is the same.
+   *
+   * @throws if it cannot; then one with the former certificate accepts them
+   */
+  renew(tls: TlsPair): boolean {
+    if (Bun.deepEquals(tls, this.#tls)) return false;
     const former = this.#current;
     this.#former.add(former);
     // It resolves when the last of its connections has ended.
     void former.stop().then(() => this.#former.delete(former));
-    this.#current = this.#serve(this.port);
+    try {
+      this.#current = this.#serve(this.port, tls);
+      this.#tls = tls;
+      return true;
+    } catch (cause) {
+      this.#current = this.#serve(this.port, this.#tls);
+      throw cause;
+    }
   }
 
   /** Accepts nothing more. Cuts what is still connected after `graceMs`. */

@@ -20,22 +20,24 @@ export function makeReload(
   log: Logger,
   { auth, recheck, renewTls }: Reloaded,
 ): () => Promise<void> {
-  const renew = async (what: string, read: () => Promise<void>) => {
+  const renew = async (what: string, read: () => Promise<void>): Promise<boolean> => {
     try {
       await read();
+      return true;
     } catch (cause) {
       log.error(`${what} stay as they were: they cannot be read again`, { cause });
+      return false;
     }
   };
   const reload = async () => {
-    await renew("keys", async () => auth.replace({ keys: await openKeys(settings) }));
-    await renew("the keys of tokens", async () => auth.replace({ tokens: await openTokens(settings) }));
+    const keys = await renew("keys", async () => auth.replace({ keys: await openKeys(settings) }));
+    const tokens = await renew("the keys of tokens", async () => auth.replace({ tokens: await openTokens(settings) }));
     recheck();
-    await renew("certificate and key", async () => {
+    const tls = await renew("certificate and key", async () => {
       const pair = await readTls(settings);
       if (pair !== undefined) renewTls(pair);
     });
-    log.info("keys and certificate were read again");
+    if (keys && tokens && tls) log.info("keys and certificate were read again");
   };
   let last = Promise.resolve();
   return () => (last = last.then(reload));

@@ -69,8 +69,7 @@ const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
  * @throws if it cannot listen on the address; the error has the system's `code`
  */
 export function startServer(config: Config, log: Logger, parts: ServerParts = {}): RunningServer {
-  const { credentials = { keys: undefined, tokens: undefined }, engineOver = (memory: Engine) => memory } = parts;
-  let { tls } = parts;
+  const { credentials = { keys: undefined, tokens: undefined }, engineOver = (memory: Engine) => memory, tls } = parts;
   let stopping = false;
   const startedAt = performance.now();
   const clock = new Clock();
@@ -83,7 +82,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     wake: (messages, subscribers) => scheduler.wake(messages, subscribers),
     soon: inNextTurn,
     metrics,
-    observer: new BrokerLog(log, throttle),
+    observer: new BrokerLog(log, throttle, metrics),
   });
   const memory = new MemoryEngine(config, { broker, clock, makeEpoch });
   for (const name of new Set([...(config.topics ?? []), ...(config.topicsFile ?? [])])) memory.createTopic(name);
@@ -112,16 +111,14 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   });
   const auth = new Authenticator(credentials);
   const grants = new GrantWatch({ auth, broker, peers: registry, throttle, log, now: Date.now });
-  const { maxMessageBytes, sendBufferBytes, authTimeoutMs } = config;
+  const { maxMessageBytes } = config;
   const publishLimits = new PublishLimits(config);
   const shared = { publishLimits, auth, broker, engine, registry, clock, log, throttle, metrics, maxMessageBytes };
   const sockets = new WebSocketTransport({
+    ...config,
     ...shared,
     nextTurn: inNextTurn,
     budget,
-    sendBufferBytes,
-    maxRequestsUnderWay: config.maxRequestsUnderWay,
-    authTimeoutMs,
     heartbeats: heartbeat.enabled,
   });
   const http = {
@@ -134,7 +131,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     stopping: () => stopping,
     startedAt,
   };
-  const listener = new Listener(config.port, (at) =>
+  const listener = new Listener(config.port, tls, (at, pair) =>
     Bun.serve({
       hostname: config.host,
       port: at,
@@ -145,7 +142,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       routes: routes(http),
       fetch: notFound(http),
       websocket: sockets.handler(),
-      ...(tls && { tls }),
+      ...(pair && { tls: pair }),
     }),
   );
   grants.start();
@@ -197,10 +194,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     auth,
     recheck: () => grants.recheck(),
     renewTls: (pair) => {
-      if (Bun.deepEquals(pair, tls)) return;
-      tls = pair;
-      listener.renew();
-      guardListener(port);
+      if (listener.renew(pair)) guardListener(port);
     },
   });
   const refreshing = setInterval(() => {

@@ -19,11 +19,12 @@ export function shortagesOf(limits: {
   historyMemoryBytes: number;
   unreadAnswerBytes: number;
   unsentEventBytes: number;
+  waitingFrameBytes: number;
   memoryBytes: number;
 }): string[] {
-  const { historyMemoryBytes, unreadAnswerBytes, unsentEventBytes, memoryBytes } = limits;
-  if (historyMemoryBytes + unreadAnswerBytes + unsentEventBytes <= memoryBytes / 2) return [];
-  const names = "HISTORY_MEMORY_BYTES, UNREAD_ANSWER_BYTES and UNSENT_EVENT_BYTES";
+  const { historyMemoryBytes, unreadAnswerBytes, unsentEventBytes, waitingFrameBytes, memoryBytes } = limits;
+  if (historyMemoryBytes + unreadAnswerBytes + unsentEventBytes + waitingFrameBytes <= memoryBytes / 2) return [];
+  const names = "HISTORY_MEMORY_BYTES, UNREAD_ANSWER_BYTES, UNSENT_EVENT_BYTES and WAITING_FRAME_BYTES";
   return [`${names} are more than half of the memory there is: it may not suffice`];
 }
 

@@ -31,7 +31,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "tls.ts": ["node:crypto", "node:fs", "node:tls"],
   "reload.ts": ["auth/", "tls.ts", "type ops/"],
   "warnings.ts": ["node:net", "node:os"],
-  "listener.ts": ["type bun", "type transport/"],
+  "listener.ts": ["type bun", "type tls.ts", "type transport/"],
   "command-line.ts": ["node:util", "config.ts"],
   "healthcheck.ts": ["node:fs", "type config.ts"],
   "server.ts": [

@@ -34,6 +34,7 @@ const TABLE = [
   ["HISTORY_MEMORY_BYTES", "--history-memory-bytes", "a quarter of the memory there is, 268435456 at the most"],
   ["UNREAD_ANSWER_BYTES", "--unread-answer-bytes", "a sixteenth of the memory there is, 67108864 at the most"],
   ["UNSENT_EVENT_BYTES", "--unsent-event-bytes", "an eighth of the memory there is, 1073741824 at the most"],
+  ["WAITING_FRAME_BYTES", "--waiting-frame-bytes", "a sixteenth of the memory there is, 67108864 at the most"],
   ["ALLOWED_ORIGINS", "--allowed-origins", "none"],
   ["API_KEYS_FILE", "--api-keys-file", "none"],
   ["JWT_SECRET_FILE", "--jwt-secret-file", "none"],
@@ -99,6 +100,7 @@ describe("the configuration", () => {
       historyMemoryBytes: Math.min(268435456, Math.floor(process.constrainedMemory() / 4)),
       unreadAnswerBytes: Math.min(67108864, Math.floor(process.constrainedMemory() / 16)),
       unsentEventBytes: Math.min(1073741824, Math.floor(process.constrainedMemory() / 8)),
+      waitingFrameBytes: Math.min(67108864, Math.floor(process.constrainedMemory() / 16)),
       authTimeoutMs: 5000,
       logLevel: "info",
     });
@@ -196,6 +198,7 @@ describe("a bad value", () => {
     ["RECEIVE_BUFFER_BYTES", "--receive-buffer-bytes", "67108865"],
     ["UNREAD_ANSWER_BYTES", "--unread-answer-bytes", "1048575"],
     ["UNSENT_EVENT_BYTES", "--unsent-event-bytes", "1048575"],
+    ["WAITING_FRAME_BYTES", "--waiting-frame-bytes", "65535"],
     ["AUTO_CREATE_TOPICS", "--auto-create-topics", "maybe"],
     ["LOG_LEVEL", "--log-level", "loud"],
     ["LOG_FORMAT", "--log-format", "xml"],

@@ -27,7 +27,10 @@ test.each([
 });
 
 test("limits of memory that the machine cannot give are told, and the defaults are not", () => {
-  const limits = { historyMemoryBytes: 256, unreadAnswerBytes: 64, unsentEventBytes: 128, memoryBytes: 1024 };
+  const limits = {
+    ...{ historyMemoryBytes: 256, unreadAnswerBytes: 64, unsentEventBytes: 128, waitingFrameBytes: 64 },
+    memoryBytes: 1024,
+  };
   expect(shortagesOf(limits)).toEqual([]);
   expect(shortagesOf({ ...limits, historyMemoryBytes: 321 })).toEqual([
     expect.stringContaining("HISTORY_MEMORY_BYTES"),

@@ -15,8 +15,11 @@ export type Permissions = {
   readonly admin: boolean;
 };
 
-/** For how many topics a grant remembers its answers. Beyond that it forgets them all, and decides anew. */
-export const MOST_REMEMBERED = 1024;
+/**
+ * For how many topics a grant remembers its answers. Beyond that it forgets them all, and decides anew. There may be as many
+ * grants as connections, and names of topics are long.
+ */
+export const MOST_REMEMBERED = 32;
 
 export type GrantFacts = {
   /** Whose credential it is: `key NAME` or `sub SUBJECT`. */

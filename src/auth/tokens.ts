@@ -49,7 +49,7 @@ export type KeySource = {
 export class Tokens {
   readonly #sources: readonly KeySource[];
   readonly #options: JWTVerifyOptions;
-  readonly #verified = new Map<string, Grant>();
+  readonly #verified = new Map<string, Promise<Grant>>();
 
   /** @param sources tried one after the other */
   constructor(sources: readonly KeySource[], { issuer, audience }: TokenLimits) {
@@ -73,17 +73,22 @@ export class Tokens {
 
   /** @throws {ProtocolError} `UNAUTHORIZED`, or `UNAVAILABLE` where a key cannot be fetched that may be the token's */
   async verify(token: string): Promise<Grant> {
-    const known = this.#verified.get(token);
+    const known = await this.#verified.get(token);
     if (known?.expiresAt !== undefined && Date.now() < known.expiresAt && this.has(known)) return known;
-    this.#verified.delete(token);
-    const grant = await this.#grantOf(token);
+    const grant = this.#grantOf(token);
     this.#remember(token, grant);
-    return grant;
+    try {
+      return await grant;
+    } catch (cause) {
+      if (this.#verified.get(token) === grant) this.#verified.delete(token);
+      throw cause;
+    }
   }
 
   /** Connections of one token share a grant. A client that comes back is let in without another look at its signature. */
-  #remember(token: string, grant: Grant): void {
+  #remember(token: string, grant: Promise<Grant>): void {
     if (token.length > LONGEST_REMEMBERED) return;
+    this.#verified.delete(token);
     for (const oldest of this.#verified.keys()) {
       if (this.#verified.size < MOST_VERIFIED) break;
       this.#verified.delete(oldest);

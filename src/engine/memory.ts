@@ -151,6 +151,6 @@ function checkSizes(text: TopicText, first: number, messages: readonly Message[]
     if (size <= most) continue;
     const name = messages.length === 1 ? "message" : `messages[${index}]`;
     const problem = `${name} makes an event of ${size} bytes, and MAX_MESSAGE_BYTES is ${most}`;
-    throw new ProtocolError("TOO_LARGE", problem, { topic: text.topic });
+    throw new ProtocolError("TOO_LARGE", problem, { topic: text.topic, limit: "MAX_MESSAGE_BYTES" });
   }
 }

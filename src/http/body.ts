@@ -42,5 +42,6 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
 }
 
 function tooLarge(maxBytes: number): ProtocolError {
-  return new ProtocolError("TOO_LARGE", `The body is larger than MAX_MESSAGE_BYTES, ${maxBytes}`);
+  const problem = `The body is larger than MAX_MESSAGE_BYTES, ${maxBytes}`;
+  return new ProtocolError("TOO_LARGE", problem, { limit: "MAX_MESSAGE_BYTES" });
 }

@@ -14,7 +14,8 @@ import type { SseTransport, StreamRequest, Timeouts } from "../transport/sse.ts"
 import { checkStill } from "./access.ts";
 import { checked } from "./body.ts";
 import type { AddressOf } from "./client.ts";
-import { noteError } from "./route.ts";
+import { noteRefusal } from "../ops/refusals.ts";
+import { REQUEST } from "./route.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = {
@@ -81,7 +82,7 @@ async function open(
  * `EventSource` does not come back again.
  */
 function later(deps: Deps, error: ProtocolError, address: string | undefined): Response {
-  noteError(deps, error, address);
+  noteRefusal(deps, error, REQUEST, { address });
   const { code, message, topic } = error;
   const frame = encodeAnswer({ type: "error", topic, error: { code, message } }, undefined, deps.clock.iso());
   return new Response(`${retryField()}${streamEvent(frame, { name: "error" })}`, { headers: STREAM_HEADERS });

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { encodeHistory, type Published } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages, readNoQuery } from "../protocol/http.ts";
 import type { Publication } from "../protocol/messages.ts";
+import { networkOf } from "../ops/client-address.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { AddressOf } from "./client.ts";
 import { checkStill } from "./access.ts";
@@ -27,12 +28,12 @@ export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 export function publishMessages({ auth, engine, publishLimits, addressOf, maxMessageBytes }: Omit<Deps, "answers">) {
   return async (request: RoutedRequest, server: Watched, grant: Grant | undefined): Promise<Response> => {
     checked(readNoQuery(queryOf(request)));
-    const address = addressOf(request, server) ?? "";
+    const network = networkOf(addressOf(request, server) ?? "");
     const name = topicOf(request);
     readSlowly(request, server);
     const publication = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
     checkStill(auth, grant, "publish", name);
-    publishLimits.check(address, publication.messages);
+    publishLimits.check(network, publication.messages);
     const { text, first, seq, duplicate } = await publish(engine, name, publication);
     const ids = publication.messages.map(({ id }) => id);
     const place = { epoch: text.epoch, first_seq: first, seq, ...(duplicate && { duplicate }) };

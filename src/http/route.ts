@@ -3,6 +3,7 @@ import type { Grant } from "../auth/permissions.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
+import { noteRefusal } from "../ops/refusals.ts";
 import { ProtocolError, shuttingDown } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
 import { challenge, checkAccess, type Needs } from "./access.ts";
@@ -90,7 +91,8 @@ export function guarded<Server extends Locating>(
       return withCors(request, allowed, conditional(request, answer));
     } catch (cause) {
       const error = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
-      const headers = challenge(request, error.code);
+      // A page that may not connect is not refused for its credential.
+      const headers = allowed === "no" ? {} : challenge(request, error.code);
       return withCors(request, allowed, refuse(deps, error, headers, deps.addressOf(request, server)));
     }
   };
@@ -123,6 +125,9 @@ function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
   return new ProtocolError("FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`);
 }
 
+/** What is refused here, in the log's words. */
+export const REQUEST = "an HTTP request";
+
 /** Answers with a problem document, and counts the error. */
 export function refuse(
   deps: RouteDeps,
@@ -130,22 +135,8 @@ export function refuse(
   headers?: Record<string, string>,
   address?: string,
 ): Response {
-  noteError(deps, error, address);
+  noteRefusal(deps, error, REQUEST, { address });
   return problem(error, headers);
-}
-
-/** Counts an error. Logs it unless the request itself is the reason. */
-export function noteError(
-  { metrics, throttle }: Pick<RouteDeps, "metrics" | "throttle">,
-  error: ProtocolError,
-  address: string | undefined,
-): void {
-  const { code, message, limit, cause } = error;
-  metrics.refused(code, limit);
-  if (code === "LIMIT_EXCEEDED")
-    throttle.warn("limit reached: an HTTP request was refused", { address, limit: message });
-  if (code === "UNAUTHORIZED") throttle.warn("an HTTP request was refused: unauthorized", { address, reason: message });
-  if (code === "UNAVAILABLE") throttle.warn("an HTTP request was refused: unavailable", { reason: message, cause });
 }
 
 function fault(log: Logger, request: Request, cause: unknown): ProtocolError {

@@ -1,16 +1,19 @@
 import type { EndReason } from "../broker/endings.ts";
 import type { BrokerObserver, Subscriber } from "../broker/ports.ts";
 import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Throttle } from "./throttle.ts";
 
 /** Writes what happens to subscribers into the log. */
 export class BrokerLog implements BrokerObserver {
   readonly #log: Logger;
   readonly #throttle: Throttle;
+  readonly #metrics: Metrics;
 
-  constructor(log: Logger, throttle: Throttle) {
+  constructor(log: Logger, throttle: Throttle, metrics: Metrics) {
     this.#log = log;
     this.#throttle = throttle;
+    this.#metrics = metrics;
   }
 
   subscribed(subscriber: Subscriber): void {
@@ -30,6 +33,7 @@ export class BrokerLog implements BrokerObserver {
   }
 
   trimmed(events: number, limit: number): void {
+    this.#metrics.trimmed(events);
     this.#throttle.warn("history was trimmed: HISTORY_MEMORY_BYTES is reached", { events, limit });
   }
 

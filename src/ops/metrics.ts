@@ -11,6 +11,7 @@ export class Metrics implements BrokerMetrics {
   #published = 0;
   #delivered = 0;
   #dropped = 0;
+  #trimmed = 0;
   readonly #errors = new Map<string, number>(Object.keys(ERRORS).map((code) => [code, 0]));
   readonly #limited = new Map<Limit, number>(LIMITS.map((limit) => [limit, 0]));
   readonly #closed = new Map<Close, number>(Object.values(CLOSE).map((close) => [close, 0]));
@@ -25,6 +26,11 @@ export class Metrics implements BrokerMetrics {
 
   dropped(events: number): void {
     this.#dropped += events;
+  }
+
+  /** History lost events to stay below its bound. */
+  trimmed(events: number): void {
+    this.#trimmed += events;
   }
 
   /** A request was answered with an error. @param limit the setting that it exceeds */
@@ -52,6 +58,7 @@ export class Metrics implements BrokerMetrics {
       counter("messages_published", "Messages published.", () => this.#published),
       counter("events_delivered", "Events handed to a subscriber's connection.", () => this.#delivered),
       counter("events_dropped", "Events that a subscriber was too slow for.", () => this.#dropped),
+      counter("history_trimmed", "Messages that history lost to HISTORY_MEMORY_BYTES.", () => this.#trimmed),
       counter("errors", "Requests answered with an error, by its code.", () =>
         [...this.#errors].map(([code, value]) => ({ labels: { code }, value })),
       ),

@@ -6,7 +6,7 @@ export type PublishLimitSettings = {
   maxBatchMessages: number;
   /** Of one connection; 0 is no limit. */
   maxMessagesPerSecond: number;
-  /** Of payloads, in UTF-16 code units, of one connection; 0 is no limit. */
+  /** Of payloads, of one connection; 0 is no limit. */
   maxBytesPerSecond: number;
 };
 
@@ -59,7 +59,7 @@ export class PublishRate {
   take(messages: readonly Message[], now: number): void {
     const { maxMessagesPerSecond, maxBytesPerSecond } = this.#settings;
     const count = messages.length;
-    const bytes = messages.reduce((sum, { payload }) => sum + payload.length, 0);
+    const bytes = maxBytesPerSecond === 0 ? 0 : sizeOf(messages);
     if (maxMessagesPerSecond > 0 && !this.#messages.hasRoom(count, now)) {
       throw tooFast("MAX_MESSAGES_PER_SECOND", maxMessagesPerSecond);
     }
@@ -68,6 +68,10 @@ export class PublishRate {
     this.#messages.take(count);
     this.#bytes.take(bytes);
   }
+}
+
+function sizeOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
 }
 
 function tooFast(limit: Limit, value: number): ProtocolError {

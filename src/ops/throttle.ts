@@ -5,7 +5,7 @@ const INTERVAL_MS = 1000;
 
 type Level = "info" | "warn";
 
-type Kind = { level: Level; held: number; fields: Fields; timer: ReturnType<typeof setTimeout> };
+type Kind = { level: Level; message: string; held: number; fields: Fields; timer: ReturnType<typeof setTimeout> };
 
 /**
  * Logs lines that clients can cause as often as they like: at most one of each kind in a second.
@@ -21,21 +21,25 @@ export class Throttle {
     this.#log = log;
   }
 
-  /** @param message what happened; the same words make the same kind */
-  warn(message: string, fields: Fields): void {
-    this.#take("warn", message, fields);
+  /**
+   * @param message what happened; the same words make the same kind
+   * @param part tells kinds of the same words apart
+   */
+  warn(message: string, fields: Fields, part = ""): void {
+    this.#take("warn", message, fields, part);
   }
 
   /** @param message what happened; the same words make the same kind */
   info(message: string, fields: Fields): void {
-    this.#take("info", message, fields);
+    this.#take("info", message, fields, "");
   }
 
-  #take(level: Level, message: string, fields: Fields): void {
-    const kind = this.#kinds.get(message);
+  #take(level: Level, message: string, fields: Fields, part: string): void {
+    const name = `${message} ${part}`;
+    const kind = this.#kinds.get(name);
     if (kind === undefined) {
       this.#log[level](message, fields);
-      this.#start(level, message);
+      this.#start(level, message, name);
       return;
     }
     kind.held++;
@@ -44,24 +48,24 @@ export class Throttle {
 
   /** Logs what is held back, and stops the timers. */
   stop(): void {
-    for (const [message, kind] of this.#kinds) {
+    for (const kind of this.#kinds.values()) {
       clearTimeout(kind.timer);
-      this.#tell(message, kind);
+      this.#tell(kind);
     }
     this.#kinds.clear();
   }
 
-  #start(level: Level, message: string): void {
+  #start(level: Level, message: string, name: string): void {
     const timer = setTimeout(() => {
-      const kind = this.#kinds.get(message);
-      this.#kinds.delete(message);
-      if (kind !== undefined && this.#tell(message, kind)) this.#start(level, message);
+      const kind = this.#kinds.get(name);
+      this.#kinds.delete(name);
+      if (kind !== undefined && this.#tell(kind)) this.#start(level, message, name);
     }, INTERVAL_MS);
     timer.unref();
-    this.#kinds.set(message, { level, held: 0, fields: {}, timer });
+    this.#kinds.set(name, { level, message, held: 0, fields: {}, timer });
   }
 
-  #tell(message: string, { level, held, fields }: Kind): boolean {
+  #tell({ level, message, held, fields }: Kind): boolean {
     if (held > 0) this.#log[level](message, held > 1 ? { ...fields, held_back: held - 1 } : fields);
     return held > 0;
   }

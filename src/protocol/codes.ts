@@ -41,19 +41,21 @@ export const CLOSE = {
 
 export type Close = (typeof CLOSE)[keyof typeof CLOSE];
 
-/** The settings that a `LIMIT_EXCEEDED` may be about. */
+/** The settings that a `LIMIT_EXCEEDED` or a `TOO_LARGE` may be about. */
 export const LIMITS = [
   "MAX_BATCH_MESSAGES",
   "MAX_BYTES_PER_SECOND",
   "MAX_CONNECTIONS",
   "MAX_CONNECTIONS_PER_ADDRESS",
   "MAX_HTTP_REQUESTS",
+  "MAX_MESSAGE_BYTES",
   "MAX_MESSAGES_PER_SECOND",
   "MAX_SUBSCRIBER_QUEUE",
   "MAX_SUBSCRIPTIONS_PER_CONNECTION",
   "MAX_TOPICS",
   "UNREAD_ANSWER_BYTES",
   "UNSENT_EVENT_BYTES",
+  "WAITING_FRAME_BYTES",
 ] as const;
 
 export type Limit = (typeof LIMITS)[number];
@@ -62,7 +64,7 @@ export type Limit = (typeof LIMITS)[number];
 export class ProtocolError extends Error {
   readonly code: AnswerCode;
   readonly topic: string | undefined;
-  /** The setting that is exceeded, of a `LIMIT_EXCEEDED`. */
+  /** The setting that is exceeded, if it is one. */
   readonly limit: Limit | undefined;
 
   constructor(code: AnswerCode, message: string, details: { topic?: string; limit?: Limit; cause?: unknown } = {}) {

@@ -9,6 +9,8 @@ export const STREAM_HEADERS = {
   "cache-control": "no-store",
   connection: "close",
   "x-accel-buffering": "no",
+  // The address may hold a token.
+  "referrer-policy": "no-referrer",
 } as const;
 
 /** A comment, which every client ignores. It keeps the connection from looking idle. */

@@ -90,5 +90,7 @@ export class GrantWatch {
     peer.grant = undefined;
     broker.end(peer.session, "connection closed");
     peer.close(CLOSE.unauthorized);
+    // Not when the client has read everything, which may take it as long as it likes.
+    peer.finish();
   }
 }

@@ -1,12 +1,8 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
-import type { Authenticator } from "../auth/authenticator.ts";
 import { may, type Grant } from "../auth/permissions.ts";
-import type { Broker } from "../broker/broker.ts";
-import type { Answered, Engine } from "../engine/engine.ts";
-import type { Logger } from "../ops/logger.ts";
-import type { PublishLimits } from "../ops/publish-limits.ts";
-import type { Metrics } from "../ops/metrics.ts";
-import { CLOSE, forbidden, ProtocolError } from "../protocol/codes.ts";
+import type { Answered } from "../engine/engine.ts";
+import { noteRefusal } from "../ops/refusals.ts";
+import { CLOSE, forbidden, limitExceeded, ProtocolError } from "../protocol/codes.ts";
 import { BINARY_FRAME, decode, type Decoded, type Request } from "../protocol/decode.ts";
 import { encodeAnswer, encodePublished } from "../protocol/encode.ts";
 import type { Answer } from "../protocol/frames.ts";
@@ -14,7 +10,7 @@ import type { RawJson } from "../protocol/raw-json.ts";
 import { authorize, factsOf } from "./connected-peer.ts";
 import { Intake, type Frame } from "./intake.ts";
 import type { Answerer } from "./request-order.ts";
-import type { WebSocketPeerDeps } from "./websocket-deps.ts";
+import type { WebSocketDeps } from "./websocket-deps.ts";
 import { WebSocketPeer } from "./websocket-peer.ts";
 
 /** The data of a socket: the client's port, and the peer once the socket is open. */
@@ -26,20 +22,6 @@ export type SocketData = {
 };
 
 type Socket = ServerWebSocket<SocketData>;
-
-export type WebSocketDeps = WebSocketPeerDeps & {
-  broker: Broker;
-  engine: Engine;
-  auth: Authenticator;
-  /** How long a client has to show a credential, in milliseconds. */
-  authTimeoutMs: number;
-  log: Logger;
-  metrics: Metrics;
-  publishLimits: PublishLimits;
-  maxMessageBytes: number;
-  /** Whether a heartbeat looks for dead connections. */
-  heartbeats: boolean;
-};
 
 /** Room for what waits unsent on one socket besides its largest events, so that a control frame always fits. */
 const CONTROL_ROOM_BYTES = 16 * 1024 * 1024;
@@ -54,8 +36,18 @@ export class WebSocketTransport {
 
   constructor(deps: WebSocketDeps) {
     this.#deps = deps;
-    const failed = (cause: unknown) => deps.log.error("fault while frames were handled", { cause });
-    this.#intake = new Intake((peer, frame) => this.#read(peer, frame), failed);
+    this.#intake = new Intake(
+      {
+        handle: (peer, frame) => this.#read(peer, frame),
+        failed: (cause) => deps.log.error("fault while frames were handled", { cause }),
+        cut: (peer) => {
+          this.#noteTooMuch(peer, "a client that does not read its answers");
+          peer.cut();
+        },
+        dropped: (peer) => this.#noteTooMuch(peer, "what a client had sent that is gone"),
+      },
+      deps.waitingFrameBytes,
+    );
   }
 
   handler(): WebSocketHandler<SocketData> {
@@ -202,24 +194,22 @@ export class WebSocketTransport {
   }
 
   #refuse(peer: WebSocketPeer, to: Answerer, cause: unknown, requestId: RawJson | undefined, what = "a frame"): void {
-    const { metrics, log, throttle } = this.#deps;
-    if (cause instanceof ProtocolError) metrics.refused(cause.code, cause.limit);
-    else metrics.refused("INTERNAL");
+    const { metrics, log } = this.#deps;
     if (cause instanceof ProtocolError) {
       const { code, message, topic } = cause;
-      if (code === "UNAUTHORIZED") {
-        throttle.warn("a frame was refused: unauthorized", { ...factsOf(peer), reason: message });
-      }
-      if (code === "UNAVAILABLE")
-        throttle.warn("a frame was refused: unavailable", { reason: message, cause: cause.cause });
-      if (code === "LIMIT_EXCEEDED")
-        throttle.warn(`limit reached: ${what} was refused`, { ...factsOf(peer), limit: message });
+      noteRefusal(this.#deps, cause, what, factsOf(peer));
       this.#answer(to, { type: "error", topic, error: { code, message } }, requestId);
       return;
     }
+    metrics.refused("INTERNAL");
     log.error("cannot handle a frame", { cause });
     const error = { code: "INTERNAL", message: "Internal error; the server's log has its cause" } as const;
     this.#answer(to, { type: "error", error }, requestId);
+  }
+
+  #noteTooMuch(peer: WebSocketPeer, what: string): void {
+    const error = limitExceeded("WAITING_FRAME_BYTES", this.#deps.waitingFrameBytes);
+    noteRefusal(this.#deps, error, what, factsOf(peer));
   }
 
   #drain(socket: Socket): void {

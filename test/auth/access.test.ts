@@ -10,7 +10,7 @@ const bad: Record<string, string> = {
   "that is an unknown key": "psk_unknown",
   ...(await credentials.bad()),
 };
-const server: TestServer = await startGuardedServer({ ...credentials.env, TOPICS: "t,other" });
+const server: TestServer = await startGuardedServer({ ...credentials.env, TOPICS: "t,other", LOG_LEVEL: "debug" });
 afterAll(async () => {
   await server.stop();
   credentials[Symbol.dispose]();
@@ -195,7 +195,31 @@ describe("over a WebSocket", () => {
   });
 });
 
-test("no credential stands in the log", async () => {
+test("no credential stands in the log or the metrics, and none is handed on", async () => {
+  const shown = { ...bad, good: await credentials.token(), key: credentials.keys.all.key };
+  for (const text of Object.values(shown)) {
+    const query = `access_token=${encodeURIComponent(text)}`;
+    for (const path of ["/topics/t/events", "/topics", "/nowhere", "/metrics"]) {
+      const controller = new AbortController();
+      const answer = await fetch(`${server.url}${path}?${query}`, { signal: controller.signal });
+      if (answer.ok) expect(answer.headers.get("referrer-policy")).toBe("no-referrer");
+      else expect(await answer.text()).not.toContain(text);
+      controller.abort();
+    }
+  }
+  const headers = { authorization: `Bearer ${credentials.keys.all.key}` };
+  const metrics = await (await fetch(`${server.url}/metrics`, { headers })).text();
   const lines = server.lines.join("\n");
-  for (const text of [...Object.values(bad), credentials.keys.all.key]) expect(lines).not.toContain(text);
+  for (const reason of ["refused: unauthorized", "connected", "subscribed"]) expect(lines).toContain(reason);
+  for (const text of Object.values(shown))
+    expect([lines.includes(text), metrics.includes(text)]).toEqual([false, false]);
+});
+
+test("a bad credential on a connection that has a good one is refused, and changes nothing", async () => {
+  await using client = await Client.connect(server, { authorization: `Bearer ${credentials.keys.some.key}` });
+  for (const token of Object.values(bad)) {
+    expect(await client.ask({ type: "auth", token })).toMatchObject({ type: "error", error: { code: "UNAUTHORIZED" } });
+  }
+  const message = { id: ID, payload: 1 };
+  expect(await client.ask({ type: "publish", topic: "t", message })).toMatchObject({ type: "ack" });
 });

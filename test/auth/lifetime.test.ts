@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { Client, ID } from "../support/client.ts";
+import { RawClient } from "../support/raw-client.ts";
 import { TestCredentials } from "../support/credentials.ts";
 import { startGuardedServer } from "../support/server.ts";
 import { topicDetail } from "../support/answers.ts";
@@ -66,6 +67,14 @@ describe("a token", () => {
     expect(await client.next()).toMatchObject({ type: "info", msg: "token_expired" });
     expect(await client.closed).toEqual(CLOSE.unauthorized);
   });
+
+  test("that ends is told at its end on an event stream, too, which then ends", async () => {
+    await using stage = await setUp();
+    const { credentials, server } = stage;
+    const authorization = `Bearer ${await credentials.token({ exp: seconds(-27) })}`;
+    const stream = await fetch(`${server.url}/topics/t/events`, { headers: { authorization } });
+    expect(await stream.text()).toMatch(/event: info\ndata: \{"type":"info","msg":"token_expired"/);
+  });
 });
 
 test("a WebSocket that shows no credential in time is told, and closed", async () => {
@@ -91,6 +100,27 @@ test("a client_id is taken over by its own credential, and by no other", async (
 });
 
 describe("when keys are read again,", () => {
+  test("one that is gone loses a connection that never answers a ping, just as soon", async () => {
+    await using stage = await setUp();
+    const { credentials, server } = stage;
+    const authorization = `Bearer ${credentials.keys.all.key}`;
+    const [revoked, other] = [await RawClient.connect(server), await RawClient.connect(server)];
+    revoked.send({ type: "auth", token: credentials.keys.some.key });
+    other.send({ type: "auth", token: credentials.keys.all.key });
+    other.send({ type: "subscribe", topic: "t", client_id: "other" });
+    await other.readUntil(({ length }) => length === 2);
+    await revoked.readUntil(({ length }) => length === 1);
+    // This one is waited for, until it is sure to have read why.
+    await fetch(`${server.url}/topics/t`, { method: "DELETE", headers: { authorization } });
+    const otherEnds = other.readUntil(() => other.close !== undefined);
+    credentials.writeKeys(["all"]);
+    await server.reload();
+    await revoked.readUntil(() => revoked.close !== undefined);
+    expect([revoked.close, other.close]).toEqual([CLOSE.unauthorized, undefined]);
+    for (const raw of [revoked, other]) raw.cut();
+    await otherEnds;
+  });
+
   test("one that is gone loses its connections, and one that allows less its subscriptions", async () => {
     await using stage = await setUp();
     const { credentials, server } = stage;

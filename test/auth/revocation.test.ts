@@ -115,7 +115,7 @@ test("who has shown no credential makes room for who has", async () => {
 });
 
 test("a request that is no request is answered 4xx, and its token stands nowhere", async () => {
-  await using stage = await setUp();
+  await using stage = await setUp({ LOG_LEVEL: "debug" });
   for (const host of ["a b", "", "x:99999999", "[::"]) {
     const socket = connect(stage.server.port, "127.0.0.1");
     let answer = "";

@@ -63,6 +63,7 @@ describe("GET /metrics", () => {
       pubsub_subscriptions: "gauge",
       pubsub_connections: "gauge",
       pubsub_history_bytes: "gauge",
+      pubsub_history_trimmed_total: "counter",
       process_start_time_seconds: "gauge",
       process_resident_memory_bytes: "gauge",
       process_cpu_seconds_total: "counter",
@@ -236,7 +237,8 @@ describe("counters", () => {
       const steps = await moved(server, async () => {
         expect(await problemOf(await ask())).toMatchObject({ status, code });
       });
-      const limited = code === "LIMIT_EXCEEDED" ? { "limit_refusals MAX_TOPICS": 1 } : {};
+      const limit = { LIMIT_EXCEEDED: "MAX_TOPICS", TOO_LARGE: "MAX_MESSAGE_BYTES" }[String(code)];
+      const limited = limit === undefined ? {} : { [`limit_refusals ${limit}`]: 1 };
       expect(steps, `${status}`).toEqual({ [`errors ${code}`]: 1, ...limited });
     }
   });

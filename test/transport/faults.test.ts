@@ -25,6 +25,7 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     log,
     metrics,
     maxMessageBytes: 9999,
+    waitingFrameBytes: 9999,
     heartbeats: false,
   });
   const server = Bun.serve({
