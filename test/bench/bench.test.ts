@@ -7,6 +7,7 @@ const rows = z.array(z.object({ workload: z.string(), ours: z.string(), other: z
 test.each([
   ["publish", ["fanout-8", "pairs-200"]],
   ["sends", ["fanout-8"]],
+  ["open", ["fanout-8"]],
 ])("the benchmark runs, and measures ours against %s", async (against, workloads) => {
   const options = ["--only", workloads.join(","), "--pairs", "1", "--seconds", "0.5", "--against", against, "--json"];
   const bench = Bun.spawn(["bun", join(import.meta.dir, "run.ts"), ...options], { stdout: "pipe", stderr: "pipe" });

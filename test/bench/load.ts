@@ -10,6 +10,10 @@ import { loadSchema, type Result } from "./workloads.ts";
 
 const load = loadSchema.parse(JSON.parse(process.argv[2] ?? ""));
 const MARK = "@@";
+const headers: Record<string, string> = load.token === undefined ? {} : { Authorization: `Bearer ${load.token}` };
+const headerLines = Object.entries(headers)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join("");
 
 const latencies: number[] = [];
 let delivered = 0;
@@ -65,7 +69,7 @@ class Peer {
       port: load.port,
       socket: { data: (_, chunk) => this.#data(chunk), drain: () => this.send(Buffer.alloc(0)) },
     });
-    this.send(Buffer.from(UPGRADE));
+    this.send(Buffer.from(UPGRADE.replace("\r\n\r\n", `\r\n${headerLines}\r\n`)));
   }
 
   send(bytes: Buffer): void {
@@ -120,7 +124,11 @@ async function connectAll(): Promise<Peer[]> {
 }
 
 for (let i = 0; i < load.topics; i++) {
-  await fetch(`http://127.0.0.1:${load.port}/topics`, { method: "POST", body: JSON.stringify({ name: topicOf(i) }) });
+  await fetch(`http://127.0.0.1:${load.port}/topics`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ name: topicOf(i) }),
+  });
 }
 const residentBefore = residentBytes(load.pid);
 const subscribers = await connectAll();

@@ -1,11 +1,13 @@
 /**
  * Measures the compiled server beside a bare-Bun control that speaks the same frames, in alternation, and prints the ratio
- * of their medians: `bun run bench [--only NAME,…] [--pairs N] [--seconds S] [--against publish|sends] [--json]`.
+ * of their medians: `bun run bench [--only NAME,…] [--pairs N] [--seconds S] [--against publish|sends|open] [--json]`.
+ * `--against open` compares the server that asks for tokens with the same one that lets everybody in.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { binary } from "../support/binary.ts";
+import { TestCredentials } from "../support/credentials.ts";
 import { LOAD_CORE, onCore, SERVER_CORE } from "./cores.ts";
 import { resultSchema, WORKLOADS, type Result } from "./workloads.ts";
 
@@ -20,8 +22,15 @@ const { values } = parseArgs({
 });
 const names = values.only?.split(",") ?? Object.keys(WORKLOADS);
 const pairs = z.coerce.number().int().min(1).parse(values.pairs);
-const against = z.enum(["publish", "sends"]).parse(values.against);
+const against = z.enum(["publish", "sends", "open"]).parse(values.against);
 const seconds = z.coerce.number().positive().optional().parse(values.seconds);
+
+using credentials = new TestCredentials();
+const everything = { publish: ["*"], subscribe: ["*"], admin: true };
+const guarded =
+  against === "open"
+    ? { env: credentials.env, load: { token: await credentials.token({}, everything) } }
+    : { env: {}, load: {} };
 
 type Target = { command: string[]; env: Record<string, string> };
 const startLine = z.object({ port: z.number() });
@@ -69,13 +78,16 @@ for (const name of names) {
   const workload = WORKLOADS[name];
   if (workload === undefined)
     throw new RangeError(`There is no workload ${name}: ${Object.keys(WORKLOADS).join(", ")}`);
-  const ours: Target = { command: [binary()], env: workload.env ?? {} };
-  const control: Target = { command: ["bun", join(import.meta.dir, "control.ts"), against], env: {} };
+  const ours: Target = { command: [binary()], env: { ...workload.env, ...guarded.env } };
+  const control: Target =
+    against === "open"
+      ? { command: ours.command, env: workload.env ?? {} }
+      : { command: ["bun", join(import.meta.dir, "control.ts"), against], env: {} };
   const other = workload.against === "defaults" ? { command: ours.command, env: {} } : control;
   const measured: { ours: number[]; other: number[]; loadShare: number[] } = { ours: [], other: [], loadShare: [] };
   for (let pair = 1; pair <= pairs; pair++) {
     console.error(`${name} ${pair}/${pairs} …`);
-    const mine = await measure(ours, workload.load);
+    const mine = await measure(ours, { ...workload.load, ...guarded.load });
     const theirs = await measure(other, { ...workload.load, ...workload.otherLoad });
     measured.ours.push(workload.figure(mine));
     measured.other.push(workload.figure(theirs));

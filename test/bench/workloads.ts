@@ -5,6 +5,8 @@ export const loadSchema = z.object({
   mode: z.enum(["fanout", "latency", "idle"]),
   port: z.number(),
   pid: z.number(),
+  /** A credential that every connection and request shows. */
+  token: z.string().optional(),
   prefix: z.string(),
   subscribers: z.number(),
   /** Subscribers, of these, that never read. */
@@ -39,7 +41,7 @@ export type Result = z.infer<typeof resultSchema>;
 
 type Workload = {
   what: string;
-  load: Omit<z.input<typeof loadSchema>, "port" | "pid" | "prefix">;
+  load: Omit<z.input<typeof loadSchema>, "port" | "pid" | "token" | "prefix">;
   /** The figure that is compared; smaller is better. */
   figure: (result: Result) => number;
   unit: string;

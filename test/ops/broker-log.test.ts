@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { account } from "../support/account.ts";
 import { Client } from "../support/client.ts";
-import { until } from "../support/stats.ts";
+import { metrics, until } from "../support/stats.ts";
 import { startServerWithManualHeartbeat } from "../support/heartbeat.ts";
 import { overwhelm, publish, publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { topicDetail } from "../support/answers.ts";
 import { deleteTopic, health, startTestServer } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
 
@@ -130,6 +131,8 @@ test("the log tells that history was trimmed, by how much and which setting boun
   const words = "WARN  history was trimmed: HISTORY_MEMORY_BYTES is reached";
   const [first] = linesOf(server, "trimmed");
   expect(first).toMatch(new RegExp(`^${words} events=[1-9]\\d* limit=${limit}$`));
+  const { seq, history } = await topicDetail(server, "t");
+  expect((await metrics(server)).get("pubsub_history_trimmed_total")).toBe(seq - history.messages);
   await server.stop();
   expect(linesOf(server, "trimmed").length).toBeGreaterThan(1);
   for (const line of linesOf(server, "trimmed")) expect(line).toStartWith(words);
