@@ -55,6 +55,8 @@ export type ServerParts = {
   tls?: TlsPair | undefined;
   /** Makes the engine to use, over the one in this process. */
   engineOver?: ((memory: Engine) => Engine) | undefined;
+  /** In place of `SAY_SO_MS`. */
+  saySoMs?: number | undefined;
 };
 
 /** How often key sets are fetched anew, in milliseconds. */
@@ -95,7 +97,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     log,
     nextTurn: inNextTurn,
     closeGraceMs: config.closeGraceMs,
-    saySoMs: SAY_SO_MS,
+    saySoMs: parts.saySoMs ?? SAY_SO_MS,
     closingBytes: Math.max(MIN_CLOSING_BYTES, config.historyMemoryBytes / 2),
     progress,
   });

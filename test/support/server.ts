@@ -20,9 +20,17 @@ export const ENGINES: Record<string, EngineOver> = {
   "that answers late": (memory) => new LateEngine(memory, new Random(seedOfRun())),
 };
 
+/** How long a client that answers no ping is waited for, in milliseconds, where a test is not about that. */
+const SAY_SO_MS = 500;
+
 /** A server on a free port of 127.0.0.1, set by the names of the environment; `await using` stops it. */
 export function startTestServer(env: Record<string, string> = {}, engineOver?: EngineOver): TestServer {
-  return start(configOf(env), { engineOver });
+  return start(configOf(env), { engineOver, saySoMs: SAY_SO_MS });
+}
+
+/** The same, and it waits for clients that answer no ping as long as the executable does. */
+export function startPatientServer(env: Record<string, string>): TestServer {
+  return start(configOf(env), {});
 }
 
 /** The same, with the keys and the certificate that the environment names. */

@@ -11,7 +11,7 @@ import { overwhelm, publish, publishLarge } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { encodeClientFrame, OPCODES, UPGRADE } from "../support/websocket-frames.ts";
 import { receivedOf, type Received } from "../support/received.ts";
-import { createTopic, deleteTopic, health, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, health, startPatientServer } from "../support/server.ts";
 import { Subscriber } from "../support/subscriber.ts";
 import { WebSocketReader } from "../support/websocket-reader.ts";
 
@@ -43,7 +43,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     const wish = { topic: "t", clientId: "me", stalled: true };
 
     test(`over ${transport}: its topic is deleted`, async () => {
-      await using server = startTestServer({ CLOSE_GRACE_MS: NEVER });
+      await using server = startPatientServer({ CLOSE_GRACE_MS: NEVER });
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       const last = await saturate(server);
@@ -58,7 +58,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     });
 
     test(`over ${transport}: its topic is deleted, and the kernel has taken everything`, async () => {
-      await using server = startTestServer({ CLOSE_GRACE_MS: NEVER });
+      await using server = startPatientServer({ CLOSE_GRACE_MS: NEVER });
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       await publishLarge(server, "t", 5);
@@ -73,7 +73,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
 
     test(`over ${transport}: it is too slow for what it asked for`, async () => {
       // A queue so long that the kernel takes nothing more before it is full.
-      await using server = startTestServer({ CLOSE_GRACE_MS: NEVER, MAX_SUBSCRIBER_QUEUE: "200" });
+      await using server = startPatientServer({ CLOSE_GRACE_MS: NEVER, MAX_SUBSCRIBER_QUEUE: "200" });
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, { ...wish, overflow: "disconnect" });
       while ((await health(server)).subscribers > 0) await publishLarge(server, "t", 10);
@@ -101,7 +101,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     });
 
     test(`over ${transport}: the server shuts down`, async () => {
-      const server = startTestServer({ SHUTDOWN_GRACE_MS: NEVER, CLOSE_GRACE_MS: NEVER });
+      const server = startPatientServer({ SHUTDOWN_GRACE_MS: NEVER, CLOSE_GRACE_MS: NEVER });
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       const last = await saturate(server);
@@ -118,7 +118,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     });
 
     test(`over ${transport}: the server shuts down, and the kernel has taken everything`, async () => {
-      const server = startTestServer({ SHUTDOWN_GRACE_MS: NEVER, CLOSE_GRACE_MS: NEVER });
+      const server = startPatientServer({ SHUTDOWN_GRACE_MS: NEVER, CLOSE_GRACE_MS: NEVER });
       await createTopic(server, "t");
       using reader = await Subscriber.open(server, transport, wish);
       await publishLarge(server, "t", 5);
@@ -133,7 +133,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
   }
 
   test("and sends pings of its own before it reads", async () => {
-    await using server = startTestServer({ CLOSE_GRACE_MS: NEVER });
+    await using server = startPatientServer({ CLOSE_GRACE_MS: NEVER });
     await createTopic(server, "t");
     const raw = await RawClient.subscribe(server, "me");
     // Little enough for the system of the client to take all of it.
@@ -156,7 +156,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
   });
 
   test("with several subscriptions, of which one is too slow: the gaps of the others before the close", async () => {
-    await using server = startTestServer({ CLOSE_GRACE_MS: NEVER, MAX_SUBSCRIBER_QUEUE: "200" });
+    await using server = startPatientServer({ CLOSE_GRACE_MS: NEVER, MAX_SUBSCRIBER_QUEUE: "200" });
     const topics = ["slow", "other", "third"];
     for (const topic of topics) await createTopic(server, topic);
     const raw = await RawClient.connect(server);
@@ -187,7 +187,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
   test.skipIf(process.platform !== "linux")(
     "who answers no ping, too: the kernel tells that all was read",
     async () => {
-      await using server = startTestServer({ CLOSE_GRACE_MS: NEVER });
+      await using server = startPatientServer({ CLOSE_GRACE_MS: NEVER });
       await createTopic(server, "t");
       const raw = await RawClient.subscribe(server, "me");
       const last = await saturate(server);
@@ -214,7 +214,7 @@ describe.concurrent("a reader that stalls for longer than Bun waits reads to the
     ["with a request sent already", [encodeClientFrame('{"type":"ping"}')]],
   ] as const) {
     test(`one client too many, ${whether}: why, and the close frame`, async () => {
-      await using server = startTestServer({ MAX_CONNECTIONS: "1" });
+      await using server = startPatientServer({ MAX_CONNECTIONS: "1" });
       const first = await RawClient.connect(server);
       const texts: string[] = [];
       const closed = Promise.withResolvers<void>();
