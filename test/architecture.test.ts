@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "node:path",
   ],
   "client/": ["protocol/"],
-  "cli/": ["auth/", "client/", "protocol/", "config.ts", "zod", "node:fs", "node:fs/promises", "node:os"],
+  "cli/": ["auth/", "client/", "protocol/", "kernel/", "config.ts", "zod", "node:fs", "node:fs/promises", "node:os"],
   "config.ts": ["zod", "setting-kinds.ts"],
   "setting-kinds.ts": ["zod", "node:fs", "node:net", "protocol/"],
   "tls.ts": ["node:crypto", "node:fs", "node:tls"],

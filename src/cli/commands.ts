@@ -1,11 +1,15 @@
 import type { Command } from "./command.ts";
+import { health } from "./health.ts";
 import { key } from "./key.ts";
+import { pub } from "./pub.ts";
 import { serverCommands, type ServerRuns } from "./server-commands.ts";
+import { sub } from "./sub.ts";
 import { token } from "./token.ts";
+import { topics } from "./topics.ts";
 
 /** Every command, in the order of the help. The first is the one that need not be named. */
 export function allCommands(runs: ServerRuns): readonly Command[] {
   const [serve, ...others] = serverCommands(runs);
-  const all = [key, token, ...others];
+  const all = [sub, pub, topics, health, key, token, ...others];
   return serve === undefined ? all : [serve, ...all];
 }

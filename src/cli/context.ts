@@ -1,4 +1,6 @@
 import { UsageError } from "../config.ts";
+import { openLibc } from "../kernel/libc.ts";
+import { hasReader } from "../kernel/readers.ts";
 import { EXIT } from "./exit.ts";
 import { Failure, Interrupted } from "./failure.ts";
 import { Output, PipeClosed, streamSink } from "./output.ts";
@@ -8,6 +10,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How long a reader who stalls may take to read the rest, once the command is interrupted. */
 const LAST_WORDS_MS = 500;
+
+const STDOUT = 1;
+
+/** How often to look whether the output still has a reader, in milliseconds. */
+const READER_MS = 250;
 
 /** What a command finds around it: where it prints, for whom, and whether it is to end. */
 export class Context {
@@ -23,10 +30,12 @@ export class Context {
   readonly style: Style;
   /** Aborted by Ctrl-C, and by SIGTERM. */
   readonly signal: AbortSignal;
+  readonly #interrupt: AbortController;
 
-  constructor(env: Environment, signal: AbortSignal) {
+  constructor(env: Environment, interrupt: AbortController) {
     this.env = env;
-    this.signal = signal;
+    this.#interrupt = interrupt;
+    this.signal = interrupt.signal;
     this.style = styleFor(this.isTerminal, env);
   }
 
@@ -38,6 +47,18 @@ export class Context {
   /** Says something on the side, for people. */
   note(line: string): void {
     void this.err.write(`${line}\n`);
+  }
+
+  /** Interrupts the command once the reader of its output is gone, also while there is nothing to print. On Linux. */
+  endWithReader(): void {
+    const libc = openLibc();
+    if (libc === undefined) return;
+    const timer = setInterval(() => {
+      if (hasReader(libc, STDOUT)) return;
+      clearInterval(timer);
+      this.#interrupt.abort();
+    }, READER_MS);
+    this.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 
   /** @throws {Interrupted} in place of what `work` resolves with, as soon as the command is interrupted */
@@ -60,7 +81,7 @@ export class Context {
         interrupt.abort();
       });
     }
-    const context = new Context(env, interrupt.signal);
+    const context = new Context(env, interrupt);
     const code = await settled(
       (async () => {
         const done = await work(context);

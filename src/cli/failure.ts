@@ -1,4 +1,4 @@
-import { PubSubError } from "../client/index.ts";
+import type { PubSubError } from "../client/index.ts";
 import { EXIT } from "./exit.ts";
 
 /** A command cannot go on. The message is one line for people. */
@@ -13,25 +13,26 @@ export class Failure extends Error {
 
 /** Ctrl-C, before the command was done. */
 export class Interrupted extends Failure {
-  constructor() {
-    super("", EXIT.interrupted);
+  constructor(message = "") {
+    super(message, EXIT.interrupted);
   }
 }
 
 /** Where the server is, and whether it is shown a credential; never which. */
-export type Server = { url: string; hasCredential: boolean };
+type Server = { url: string; hasCredential: boolean };
 
 const CREDENTIALS = "--key or --token, PUBSUB_KEY or PUBSUB_TOKEN";
 
-/** What went wrong, for people: with what they can do about it. */
-export function failureOf(cause: unknown, { url, hasCredential }: Server, topic?: string): Failure {
-  if (cause instanceof Failure) return cause;
-  if (!(cause instanceof PubSubError)) return new Failure(cause instanceof Error ? cause.message : String(cause));
+/** Reasons that add nothing to that the server cannot be reached. */
+const SAYS_NO_MORE = /1006|ECONNREFUSED|ConnectionRefused/;
+
+/** What the server or the client library says, for people: with what they can do about it. */
+export function failureOf(cause: PubSubError, { url, hasCredential }: Server, topic?: string): Failure {
   switch (cause.code) {
     case "DISCONNECTED":
       return new Failure(
         `Cannot reach ${url}: is the server running? Start one with 'pubsub', or name another with --url or PUBSUB_URL` +
-          ` (${cause.message})`,
+          (SAYS_NO_MORE.test(cause.message) ? "" : ` (${cause.message})`),
       );
     case "UNAUTHORIZED":
       return new Failure(
@@ -48,7 +49,9 @@ export function failureOf(cause: unknown, { url, hasCredential }: Server, topic?
       );
     case "TOPIC_NOT_FOUND":
       return new Failure(
-        topic === undefined ? cause.message : `There is no topic '${topic}'; pubsub topics create ${quoted(topic)}`,
+        topic === undefined
+          ? cause.message
+          : `There is no topic '${topic}'. Create it: pubsub topics create ${quoted(topic)}`,
       );
     default:
       return new Failure(cause.message);
