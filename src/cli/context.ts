@@ -61,6 +61,11 @@ export class Context {
     this.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 
+  /** Resolves once the command is interrupted. */
+  whenInterrupted(): Promise<void> {
+    return this.orInterrupted(new Promise<never>(() => {})).catch(() => {});
+  }
+
   /** @throws {Interrupted} in place of what `work` resolves with, as soon as the command is interrupted */
   orInterrupted<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {

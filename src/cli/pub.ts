@@ -3,16 +3,14 @@ import type { Published } from "../client/index.ts";
 import { command } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit.ts";
-import { Failure, Interrupted } from "./failure.ts";
+import { Failure } from "./failure.ts";
 import { decimal, toggle } from "./flag-kinds.ts";
 import { chunksOf, linesOf } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import { Progress } from "./progress.ts";
-import { payloadFrom, Publisher, PUBLISHER_LIMITS } from "./publisher.ts";
+import { payloadFrom } from "./publisher.ts";
+import { publishAll, withClient } from "./publishing.ts";
 import { SERVER, serverOf, type RawClient, type Server } from "./server.ts";
-
-/** How long publishes wait for a connection that was lost, in milliseconds. */
-const LOST_MS = 30_000;
 
 export const pub = command({
   name: "pub",
@@ -35,27 +33,12 @@ export const pub = command({
     const given = payload ?? (process.stdin.isTTY === true ? undefined : "-");
     if (given === undefined) throw new Failure("'pub' needs a payload, or - to read lines", EXIT.usage);
     const server = serverOf(flags, context);
-    const lost = Promise.withResolvers<never>();
-    lost.promise.catch(() => {});
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const client = await server.connect({
-      ...PUBLISHER_LIMITS,
-      onConnection: (isThere) => {
-        clearTimeout(timer);
-        const problem = new Failure(`The connection to ${server.url} was lost, and not made again in time`);
-        if (!isThere) timer = setTimeout(() => lost.reject(problem), LOST_MS);
-      },
-    });
-    // An interrupted client closes; what was under way is counted before that is said.
-    void client.closed.then((cause) => cause !== undefined && lost.reject(server.failure(cause)));
     const isPlain = context.isTerminal && !flags.json;
-    const lines = { client, server, topic, rate: flags.rate };
-    const all = given === "-" ? publishLines(lines, context) : publishOne(client, topic, given);
-    const done = await Promise.race([all, lost.promise]).catch((cause: unknown) => {
-      throw server.failure(cause, topic);
+    const done = await withClient(server, context, (client) => {
+      const lines = { client, server, context, topic, rate: flags.rate };
+      return given === "-" ? publishLines(lines) : publishOne(lines, given);
     });
     await context.print(isPlain ? plainText(done, context) : JSON.stringify(done));
-    await client.close();
     return EXIT.done;
   },
 });
@@ -63,46 +46,40 @@ export const pub = command({
 /** What was published, where it begins and ends. */
 type Result = Pick<Published, "topic" | "epoch" | "first_seq" | "seq"> & { published: number };
 
-async function publishOne(client: RawClient, topic: string, payload: string): Promise<Result> {
-  const { epoch, first_seq, seq } = await client.publish(topic, payloadFrom(payload));
+type Lines = { client: RawClient; server: Server; context: Context; topic: string; rate: number };
+
+async function publishOne({ client, server, topic }: Lines, payload: string): Promise<Result> {
+  const { epoch, first_seq, seq } = await client.publish(topic, payloadFrom(payload)).catch((cause) => {
+    throw server.failure(cause, topic);
+  });
   return { topic, epoch, first_seq, seq, published: 1 };
 }
 
-type Lines = { client: RawClient; server: Server; topic: string; rate: number };
-
-async function publishLines({ client, server, topic, rate }: Lines, context: Context): Promise<Result> {
-  let published = 0;
-  let bytes = 0;
+async function publishLines({ topic, rate, ...ends }: Lines): Promise<Result> {
   let first: Published | undefined;
   let last: Published | undefined;
-  const publisher = new Publisher(client, (one) => {
-    published++;
-    first ??= one;
-    last = one;
-  });
+  let count = 0;
+  let bytes = 0;
   const size = inputSize();
   const startedAt = performance.now();
-  using _ = new Progress(context, () => {
-    const perSecond = Math.round((published / (performance.now() - startedAt)) * 1000);
-    return { share: size === undefined ? undefined : bytes / size, text: `${published} published, ${perSecond}/s` };
+  using _ = new Progress(ends.context, () => {
+    const perSecond = Math.round((count / (performance.now() - startedAt)) * 1000);
+    return { share: size === undefined ? undefined : bytes / size, text: `${count} published, ${perSecond}/s` };
   });
+  const acked = (one: Published) => {
+    first ??= one;
+    last = one;
+    count++;
+  };
   const pace = new Pace(rate);
-  for await (const line of linesOf(chunksOf(Bun.stdin.stream(), context.signal))) {
-    await pace.turn();
-    const publish = { topic, payload: payloadFrom(line.text), name: `Line ${line.number}` };
-    if (context.signal.aborted || !(await publisher.publish(publish))) break;
-    bytes += line.bytes;
-  }
-  await publisher.settled();
-  const { failed } = publisher;
-  if (context.signal.aborted) throw new Interrupted(`Interrupted; ${published} messages were published and acked`);
-  if (failed !== undefined) {
-    const failure = server.failure(failed.cause, topic);
-    const exitCode = failure instanceof Failure ? failure.exitCode : EXIT.failed;
-    throw new Failure(`${failed.publish.name}: ${failure.message}`, exitCode);
-  }
-  const { epoch, first_seq } = first ?? { epoch: "", first_seq: 0 };
-  return { topic, epoch, first_seq, seq: last?.seq ?? 0, published };
+  const published = await publishAll(ends, acked, async (publisher) => {
+    for await (const line of linesOf(chunksOf(Bun.stdin.stream(), publisher.signal))) {
+      await pace.turn(publisher.signal);
+      await publisher.publish({ topic, payload: payloadFrom(line.text), name: `Line ${line.number}` });
+      bytes += line.bytes;
+    }
+  });
+  return { topic, epoch: first?.epoch ?? "", first_seq: first?.first_seq ?? 0, seq: last?.seq ?? 0, published };
 }
 
 /** How many bytes standard input has; undefined if it is no file. */

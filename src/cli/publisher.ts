@@ -11,21 +11,27 @@ export const PUBLISHER_LIMITS = { maxPending: 2 * MOST_UNDER_WAY, maxPendingChar
 /** What is published, and what it is called if it fails. */
 export type Publish = { topic: string; payload: string; id?: string | undefined; name: string };
 
+export type Acked = (published: Published) => void;
+
 /** The first publish that failed. */
-export type FailedPublish = { cause: unknown; publish: Publish };
+type FailedPublish = { cause: unknown; publish: Publish };
 
 /** Publishes in order, some hundred at a time. After the first that fails nothing more is published. */
 export class Publisher {
   readonly #client: RawClient;
-  readonly #acked: (published: Published) => void;
+  readonly #acked: Acked;
+  readonly #failure = new AbortController();
+  /** Aborted when nothing more will be published: one has failed, or the command was interrupted. */
+  readonly signal: AbortSignal;
   #underWay = 0;
   #characters = 0;
   #failed: FailedPublish | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(client: RawClient, acked: (published: Published) => void) {
+  constructor(client: RawClient, interrupt: AbortSignal, acked: Acked) {
     this.#client = client;
     this.#acked = acked;
+    this.signal = AbortSignal.any([interrupt, this.#failure.signal]);
   }
 
   /** The first that failed. */
@@ -33,22 +39,24 @@ export class Publisher {
     return this.#failed;
   }
 
-  /** Resolves once there is room for more; with false if one has failed. */
-  async publish(publish: Publish): Promise<boolean> {
+  /** Resolves once there is room for more. Once the {@link signal} is aborted, it does nothing. */
+  async publish(publish: Publish): Promise<void> {
     const { topic, payload, id } = publish;
     while (this.#isFull(payload.length)) await this.#change();
-    if (this.#failed !== undefined) return false;
+    if (this.signal.aborted) return;
     this.#underWay++;
     this.#characters += payload.length;
     void this.#client
       .publish(topic, payload, { id })
-      .then(this.#acked, (cause: unknown) => (this.#failed ??= { cause, publish }))
+      .then(this.#acked, (cause: unknown) => {
+        this.#failed ??= { cause, publish };
+        this.#failure.abort();
+      })
       .finally(() => {
         this.#underWay--;
         this.#characters -= payload.length;
         this.#wake?.();
       });
-    return true;
   }
 
   /** Resolves once every publish is settled. */
@@ -57,7 +65,7 @@ export class Publisher {
   }
 
   #isFull(length: number): boolean {
-    if (this.#failed !== undefined || this.#underWay === 0) return false;
+    if (this.signal.aborted || this.#underWay === 0) return false;
     return this.#underWay >= MOST_UNDER_WAY || this.#characters + length > MOST_CHARACTERS;
   }
 

@@ -62,7 +62,7 @@ export const sub = command({
         throw server.failure(cause, topic);
       }
     };
-    await Promise.race([Promise.all(topics.map(read)), enough.promise]);
+    await Promise.race([Promise.all(topics.map(read)), enough.promise, context.whenInterrupted()]);
     await client.close();
     return EXIT.done;
   },
