@@ -1,3 +1,4 @@
+import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { completionCommand } from "./completion.ts";
 import { health } from "./health.ts";
@@ -16,7 +17,7 @@ export function allCommands(runs: ServerRuns): readonly Command[] {
   const completion = completionCommand(() => all);
   const all: readonly Command[] = [
     ...(serve === undefined ? [] : [serve]),
-    ...[sub, pub, topics, record, replay, health, key, token, completion],
+    ...[sub, pub, topics, record, replay, bench, health, key, token, completion],
     ...others,
   ];
   return all;

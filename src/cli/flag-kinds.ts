@@ -18,6 +18,18 @@ export function whole(min: number, max: number, help: string) {
     .meta({ help, range: `${min} to ${max}` });
 }
 
+/** A whole number. */
+export function number(fallback: number, min: number, max: number, help: string) {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, problem)
+    .transform(Number)
+    .pipe(z.number().min(min, problem).max(max, problem))
+    .prefault(String(fallback))
+    .meta({ help, range: `${min} to ${max}`, default: String(fallback) });
+}
+
 /** A number with a fraction perhaps. */
 export function decimal(fallback: number, min: number, max: number, help: string) {
   const problem = `must be a number from ${min} to ${max}`;

@@ -44,6 +44,14 @@ export class HttpApi {
     return this.#ask("GET /health", ANSWERS["GET /health"], "/health");
   }
 
+  /** The samples of `/metrics` that have no labels, by name (Prometheus text format). */
+  async metrics(): Promise<ReadonlyMap<string, number>> {
+    const { status, text } = await this.#fetch("GET", "/metrics", undefined, false);
+    if (status !== 200) throw problemIn(text) ?? notOurs("GET", "/metrics", status);
+    const samples = [...text.matchAll(/^([a-z_]+) (\S+)$/gm)];
+    return new Map(samples.map(([, name = "", value]) => [name, Number(value)]));
+  }
+
   /** Whether it takes requests. It does not while it shuts down. */
   async isReady(): Promise<boolean> {
     return (await this.#fetch("GET", "/readyz", undefined, false)).status === 200;
@@ -53,12 +61,9 @@ export class HttpApi {
   async #ask<T>(request: string, schema: z.ZodType<T>, path: string, body?: object, isLast = false): Promise<T> {
     const [method = ""] = request.split(" ");
     const { status, text } = await this.#fetch(method, path, body, isLast);
-    const answer = jsonIn(text);
-    const problem = problemDocument.safeParse(answer);
-    if (problem.success) throw new PubSubError(problem.data.code, problem.data.detail);
-    const read = schema.safeParse(answer);
+    const read = schema.safeParse(jsonIn(text));
     if (read.success && status < 300) return read.data;
-    throw new PubSubError("PROTOCOL", `${method} ${path} was answered with ${status}, and not as pubsub answers`);
+    throw problemIn(text) ?? notOurs(method, path, status);
   }
 
   async #fetch(method: string, path: string, body: object | undefined, isLast: boolean) {
@@ -77,6 +82,16 @@ export class HttpApi {
       throw new PubSubError("DISCONNECTED", reason, cause);
     }
   }
+}
+
+/** What a problem document says (RFC 9457); undefined if it is none. */
+function problemIn(text: string): PubSubError | undefined {
+  const problem = problemDocument.safeParse(jsonIn(text));
+  return problem.success ? new PubSubError(problem.data.code, problem.data.detail) : undefined;
+}
+
+function notOurs(method: string, path: string, status: number): PubSubError {
+  return new PubSubError("PROTOCOL", `${method} ${path} was answered with ${status}, and not as pubsub answers`);
 }
 
 function pathOf(topic: string): string {
