@@ -9,6 +9,7 @@ import { replay } from "./replay.ts";
 import { serverCommands, type ServerRuns } from "./server-commands.ts";
 import { sub } from "./sub.ts";
 import { token } from "./token.ts";
+import { top } from "./top.ts";
 import { topics } from "./topics.ts";
 
 /** Every command, in the order of the help. The first is the one that need not be named. */
@@ -17,7 +18,7 @@ export function allCommands(runs: ServerRuns): readonly Command[] {
   const completion = completionCommand(() => all);
   const all: readonly Command[] = [
     ...(serve === undefined ? [] : [serve]),
-    ...[sub, pub, topics, record, replay, bench, health, key, token, completion],
+    ...[sub, pub, topics, record, replay, top, bench, health, key, token, completion],
     ...others,
   ];
   return all;

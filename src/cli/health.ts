@@ -2,6 +2,7 @@ import { command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { toggle } from "./flag-kinds.ts";
 import { SERVER, serverOf } from "./server.ts";
+import { timeText } from "./time-text.ts";
 
 export const health = command({
   name: "health",
@@ -34,18 +35,3 @@ export const health = command({
     }
   },
 });
-
-/** `2d 3h 4m 5s`, without what is 0 at the front. */
-export function timeText(seconds: number): string {
-  const parts = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [Math.floor(seconds) % 60, "s"],
-  ] as const;
-  const from = parts.findIndex(([count]) => count > 0);
-  return parts
-    .slice(from < 0 ? -1 : from)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join(" ");
-}

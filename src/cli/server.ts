@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { connect, PubSubError, type Client } from "../client/index.ts";
+import { connect, PubSubError, type BackoffOptions, type Client } from "../client/index.ts";
 import { endpointsOf } from "../client/endpoints.ts";
 import { UsageError } from "../config.ts";
 import type { Context } from "./context.ts";
@@ -31,6 +31,8 @@ export type ClientOptions = {
   /** How many publishes may wait for their acks, and how many characters. */
   maxPending?: number;
   maxPendingCharacters?: number;
+  /** How long to wait between tries. */
+  backoff?: BackoffOptions;
   /** Called when the connection is lost, and with true when it is there again. */
   onConnection?: (isThere: boolean) => void;
 };
@@ -69,6 +71,12 @@ export class Server {
     const { signal } = this.#context;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let wasThere = false;
+    let isThere = false;
+    // Each try that fails is told, and is no news.
+    const change = (to: boolean) => {
+      if (isThere !== to && wasThere) onConnection?.(to);
+      isThere = to;
+    };
     const client = connect<RawTopics>(this.url, {
       ...options,
       raw: true,
@@ -77,13 +85,13 @@ export class Server {
       signal,
       onState: (state, cause) => {
         if (state === "connected") {
-          if (wasThere) onConnection?.(true);
+          change(true);
           wasThere = true;
           resolve();
         } else if (state === "closed") reject(cause ?? new Interrupted());
         else if (state === "waiting") {
-          if (wasThere) onConnection?.(false);
-          else reject(cause ?? new PubSubError("DISCONNECTED", "No connection"));
+          change(false);
+          if (!wasThere) reject(cause ?? new PubSubError("DISCONNECTED", "No connection"));
         }
       },
       onError: (cause) => this.#context.note(`pubsub: ${this.failure(cause).message}`),

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { jsonLine, PlainLines } from "../../src/cli/event-lines.ts";
-import { timeText } from "../../src/cli/health.ts";
 import { linesOf, type TextLine } from "../../src/cli/lines.ts";
 import { bar } from "../../src/cli/progress.ts";
 import { payloadFrom } from "../../src/cli/publisher.ts";
 import { harmless, styleFor } from "../../src/cli/style.ts";
 import { tableLines } from "../../src/cli/table.ts";
+import { timeText } from "../../src/cli/time-text.ts";
 import type { Item } from "../../src/client/index.ts";
 
 const PLAIN = styleFor(false, {});
