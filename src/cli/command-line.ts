@@ -23,6 +23,7 @@ const OWN = { "--help": "help", "-h": "help", "--version": "version", "-v": "ver
  */
 export function readCommandLine(commands: readonly Command[], given: readonly string[]): Asked {
   const at = commandAt(commands, given);
+  if (given[at] === "help") return readCommandLine(commands, [...given.toSpliced(at, 1), "--help"]);
   const name = at < 0 ? commands[0]?.name : given[at];
   const command = commands.find((one) => one.name === name);
   if (command === undefined) {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { UsageError } from "../config.ts";
 import { Context, type Environment } from "./context.ts";
-import type { EXIT } from "./exit.ts";
+import { EXIT } from "./exit.ts";
+import { Interrupted } from "./failure.ts";
 
 /** A flag, as users see it. */
 export type Flag = {
@@ -59,12 +60,14 @@ type Declaration<S extends z.ZodRawShape> = Omit<Command, "flags" | "run" | "not
   args?: readonly Argument[];
   needs?: string;
   flags: S;
+  /** Whether Ctrl-C is the way to end it, and no failure. */
+  isEndless?: boolean;
   run(given: { args: readonly string[]; flags: z.output<z.ZodObject<S>> }, context: Context): Promise<number>;
 };
 
 /** Declares a command. Each flag is a schema from text; its `meta` is what users see of it. */
 export function command<S extends z.ZodRawShape>(declaration: Declaration<S>): Command {
-  const { notes = [], args = [], needs, flags: shape, run, ...rest } = declaration;
+  const { notes = [], args = [], needs, flags: shape, isEndless = false, run, ...rest } = declaration;
   const schema = z.object(shape);
   const flags = Object.entries(shape).map(([key, field]) => flagOf(key, field));
   return {
@@ -75,7 +78,12 @@ export function command<S extends z.ZodRawShape>(declaration: Declaration<S>): C
     flags,
     run: async (line, env) => {
       const given = { args: line.args, flags: readFlags(schema, flags, line, env) };
-      return Context.run(env, (context) => run(given, context));
+      return Context.run(env, (context) =>
+        run(given, context).catch((cause: unknown) => {
+          if (isEndless && cause instanceof Interrupted) return EXIT.done;
+          throw cause;
+        }),
+      );
     },
   };
 }

@@ -28,6 +28,7 @@ export const record = command({
   },
   example: "record orders orders.jsonl --last 100",
   exits: ["done", "failed", "usage", "refused"],
+  isEndless: true,
   async run({ args: [topic = "", path = ""], flags }, context) {
     const server = serverOf(flags, context);
     const client = await server.connect();

@@ -45,7 +45,7 @@ export const replay = command({
     let bytes = 0;
     let published = 0;
     let duplicates = 0;
-    using _ = new Progress(context, () => ({ share: bytes / size, text: `${published} published` }));
+    using progress = new Progress(context, () => ({ share: bytes / size, text: `${published} published` }));
     await withClient(server, context, (client) => {
       const acked = ({ duplicate }: { duplicate: boolean }) => {
         published++;
@@ -65,7 +65,7 @@ export const replay = command({
         }
       });
     });
-    _[Symbol.dispose]();
+    progress[Symbol.dispose]();
     await context.print(summary({ file: path, published: published - duplicates, duplicates }, context, flags.json));
     return EXIT.done;
   },

@@ -33,6 +33,7 @@ export const sub = command({
   },
   example: "sub orders --last 10",
   exits: ["done", "failed", "usage", "refused"],
+  isEndless: true,
   async run({ args, flags }, context) {
     const { last, since, count = Number.POSITIVE_INFINITY, repair } = flags;
     const topics = [...new Set(args)];

@@ -2,7 +2,6 @@ import { PubSubError } from "../client/index.ts";
 import { command } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit.ts";
-import { Interrupted } from "./failure.ts";
 import { toggle } from "./flag-kinds.ts";
 import type { HttpApi } from "./http-api.ts";
 import { pause } from "./pace.ts";
@@ -27,6 +26,7 @@ export const top = command({
   flags: { json: toggle("print a line of JSON for each topic, once"), ...SERVER },
   example: "top --url http://localhost:8000",
   exits: ["done", "failed", "usage", "refused"],
+  isEndless: true,
   async run({ flags }, context) {
     const server = serverOf(flags, context);
     const model = new TopModel();
@@ -42,7 +42,6 @@ export const top = command({
       }
       return EXIT.done;
     } catch (cause) {
-      if (cause instanceof Interrupted) return EXIT.done;
       throw server.failure(cause);
     }
   },

@@ -39,6 +39,11 @@ describe("the command line", () => {
     expect(readCommandLine(COMMANDS, ["key", "--help"])).toMatchObject({ help: true, isNamed: true });
   });
 
+  test("takes help for --help, of a command too", () => {
+    expect(readCommandLine(COMMANDS, ["help"])).toMatchObject({ help: true, isNamed: false });
+    expect(readCommandLine(COMMANDS, ["help", "sub"])).toMatchObject({ help: true, isNamed: true });
+  });
+
   test.each([
     [["serv"], "Unknown command 'serv'; did you mean serve?"],
     [["tokne"], "Unknown command 'tokne'; did you mean token?"],
