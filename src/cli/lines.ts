@@ -66,13 +66,16 @@ function textOf(parts: readonly Uint8Array[], number: number): string {
 /** What a stream has, until there is no more or the signal is aborted. */
 export async function* chunksOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
-  const aborted = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  });
-  while (true) {
-    const read = await Promise.race([reader.read(), aborted]);
-    if (read === undefined || read.done) return;
-    yield read.value;
-  }
+  const iterator: AsyncIterator<Uint8Array> = {
+    // Not Promise.race with one promise for all reads: that would keep every chunk for as long as it is open.
+    next: () =>
+      new Promise((resolve, reject) => {
+        const end = () => resolve({ done: true, value: undefined });
+        if (signal.aborted) return end();
+        signal.addEventListener("abort", end, { once: true });
+        const read = reader.read().then((chunk) => (chunk.done ? end() : resolve(chunk)), reject);
+        void read.finally(() => signal.removeEventListener("abort", end));
+      }),
+  };
+  yield* { [Symbol.asyncIterator]: () => iterator };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { jsonLine, PlainLines } from "../../src/cli/event-lines.ts";
-import { linesOf, type TextLine } from "../../src/cli/lines.ts";
+import { chunksOf, linesOf, type TextLine } from "../../src/cli/lines.ts";
 import { bar } from "../../src/cli/progress.ts";
 import { payloadFrom } from "../../src/cli/publisher.ts";
 import { harmless, styleFor } from "../../src/cli/style.ts";
@@ -67,6 +67,20 @@ describe("lines", () => {
     expect(linesIn(chunks("abc\nab", "cd\n"), 3)).rejects.toThrow("Line 2 is longer than 3 bytes");
     expect(linesIn(chunks("a\n\n", [0xff, 0x0a]))).rejects.toThrow("Line 3 is not UTF-8");
   });
+});
+
+test("what a stream has ends with it, and at once when nobody wants more", async () => {
+  const all: number[] = [];
+  for await (const chunk of chunksOf(new Blob(["ab"]).stream(), new AbortController().signal)) all.push(...chunk);
+  expect(all).toEqual([97, 98]);
+  const stop = new AbortController();
+  const silent = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
+  const reading = (async () => {
+    for await (const chunk of chunksOf(silent, stop.signal)) all.push(...chunk);
+  })();
+  stop.abort();
+  await reading;
+  expect(all).toHaveLength(2);
 });
 
 describe("text for people", () => {
