@@ -77,6 +77,37 @@ describe("pub and sub", () => {
   });
 });
 
+test("sub goes on when the server is back, and says what it cannot know", async () => {
+  const first = await startBinary({ TOPICS: "t" });
+  const child = startCommand(first, ["sub", "t"]);
+  while ((await stats(first))["t"]?.subscribers !== 1) await Bun.sleep(5);
+  await runCommand(first, ["pub", "t", "1"]);
+  await first[Symbol.asyncDispose]();
+  await using second = await startBinary({ TOPICS: "t", PORT: String(first.port) });
+  while ((await stats(second))["t"]?.subscribers !== 1) await Bun.sleep(20);
+  await runCommand(second, ["pub", "t", "2"]);
+  const expected = [
+    { type: "event", seq: 1, payload: 1 },
+    { type: "gap", first_seq: 2, reason: "epoch" },
+    { type: "event", seq: 1, payload: 2 },
+  ];
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stdout) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.split("\n").length > expected.length) break;
+  }
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(0);
+  expect(await child.stderr.text()).toBe("");
+  expect(
+    text
+      .trimEnd()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line)),
+  ).toMatchObject(expected);
+});
+
 describe("a pipe", () => {
   test("whose reader has enough ends sub with 0, and nothing is said", async () => {
     await using server = await startBinary({ TOPICS: "t", ...HISTORY });
