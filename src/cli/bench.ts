@@ -1,10 +1,12 @@
+import { PubSubError } from "../client/index.ts";
 import { Load } from "./bench-load.ts";
 import { benchReport, type BenchResult } from "./bench-report.ts";
 import { command } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit.ts";
-import { Interrupted } from "./failure.ts";
+import { Failure, Interrupted } from "./failure.ts";
 import { decimal, number, toggle } from "./flag-kinds.ts";
+import type { HttpApi } from "./http-api.ts";
 import { pause } from "./pace.ts";
 import { Progress } from "./progress.ts";
 import { SERVER, serverOf, type RawClient, type Server } from "./server.ts";
@@ -40,6 +42,10 @@ export const bench = command({
     const topics = Array.from({ length: flags.topics }, (_, index) => `${name}-${index}`);
     const asked: string[] = [];
     const clients: RawClient[] = [];
+    // What is measured over a connection that was made again is not worth much.
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => {});
+    const onConnection = () => lost.reject(new Failure(`The connection to ${server.url} was lost`));
     try {
       for (const topic of topics) {
         // It may be there even if the answer does not come.
@@ -47,25 +53,36 @@ export const bench = command({
         await context.orInterrupted(server.api.create(topic));
       }
       const connect = async (count: number) => {
-        const some = await Promise.all(Array.from({ length: count }, () => server.connect()));
+        const some = await Promise.all(Array.from({ length: count }, () => server.connect({ onConnection })));
         clients.push(...some);
         return some;
       };
       const publishers = await connect(flags.publishers);
       const subscribers = await connect(flags.subscribers);
       const load = new Load({ ...flags, topics, publishers, subscribers });
-      const result = await measured(load, flags, server, context);
+      const result = await Promise.race([measured(load, flags, server, context), lost.promise]);
       const isPlain = context.isTerminal && !flags.json;
       await context.print(isPlain ? benchReport(result, context.style) : JSON.stringify(result));
       return EXIT.done;
     } catch (cause) {
       throw context.signal.aborted ? new Interrupted() : server.failure(cause);
     } finally {
-      for (const topic of asked) await server.api.delete(topic, true).catch(() => {});
+      await deleteAll(asked, server.api);
       await Promise.all(clients.map((client) => client.close()));
     }
   },
 });
+
+/** Deletes topics, as far as there is a server and they are there. */
+async function deleteAll(topics: readonly string[], api: HttpApi): Promise<void> {
+  for (const topic of topics) {
+    try {
+      await api.delete(topic, true);
+    } catch (cause) {
+      if (cause instanceof PubSubError && cause.code === "DISCONNECTED") return;
+    }
+  }
+}
 
 type Flags = Omit<BenchResult["load"], "in_flight"> & { inFlight: number; seconds: number };
 
@@ -73,9 +90,9 @@ async function measured(load: Load, flags: Flags, server: Server, context: Conte
   await context.orInterrupted(load.subscribe());
   const { publishers, subscribers, topics, size, rate, inFlight, seconds } = flags;
   const ms = seconds * 1000;
-  let begunAt = performance.now();
+  let begunAt: number | undefined;
   using _ = new Progress(context, () => {
-    const share = Math.min(1, (performance.now() - begunAt) / ms);
+    const share = begunAt === undefined ? 0 : Math.min(1, (performance.now() - begunAt) / ms);
     return { share, text: `${Math.round((load.delivered / (share * ms || 1)) * 1000)} deliveries/s` };
   });
   load.start();

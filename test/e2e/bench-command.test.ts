@@ -50,6 +50,15 @@ describe("bench", () => {
     expect(await stats(server)).toEqual({});
   });
 
+  test("fails if the server goes away, and does not wait for it", async () => {
+    const server = await startBinary();
+    const child = startCommand(server, ["bench", "--seconds", "1000"]);
+    while (!Object.values(await stats(server)).some(({ messages }) => messages > 0)) await Bun.sleep(5);
+    await server[Symbol.asyncDispose]();
+    const { code, out, err } = await outcomeOf(child);
+    expect([code, out, err]).toEqual([1, "", `pubsub: The connection to ${server.url} was lost\n`]);
+  });
+
   test("needs admin, and says what it lacks", async () => {
     using credentials = new TestCredentials();
     await using server = await startBinary(credentials.env);
