@@ -21,7 +21,7 @@ export const bench = command({
   name: "bench",
   summary: "load a running server, and say how much it delivers, how fast, and at what cost",
   notes: [
-    "It creates topics of its own with a random name, and deletes them again, also after Ctrl-C; that needs admin. Each publisher and each\nsubscriber has a connection. Latency is from the publish to the subscriber. It loads the server from one process, and\nsays if that process was at its limit.",
+    "It creates topics of its own with a random name, and deletes them again, also after Ctrl-C; that needs admin. Each publisher and each subscriber has a connection. Latency is from the publish to the subscriber. It loads the server from one process, and says if that process was at its limit.",
   ],
   flags: {
     publishers: number(1, 1, 1000, "publishers"),

@@ -28,13 +28,27 @@ export function commandHelp({ name, summary, notes, args, flags, example, exits 
     `Usage: ${usage}`,
     "",
     `${summary[0]?.toUpperCase()}${summary.slice(1)}.`,
-    ...notes.flatMap((note) => ["", note]),
+    ...notes.flatMap((note) => ["", ...note.split("\n").map(wrapped)]),
     ...(flags.length > 0 ? ["", ...flagLines(flags)] : []),
     "",
     `Exit codes: ${codes}.`,
     "",
     `Example: pubsub ${example}`,
   ].join("\n");
+}
+
+/** How wide a paragraph is, in columns. */
+const WIDTH = 100;
+
+function wrapped(paragraph: string): string {
+  let text = "";
+  let column = 0;
+  for (const word of paragraph.split(" ")) {
+    const isFull = column > 0 && column + 1 + word.length > WIDTH;
+    text += isFull ? `\n${word}` : column > 0 ? ` ${word}` : word;
+    column = isFull ? word.length : column + word.length + (column > 0 ? 1 : 0);
+  }
+  return text;
 }
 
 function argumentText({ name, isOptional, isMany, choices }: Argument): string {

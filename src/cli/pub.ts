@@ -17,7 +17,7 @@ export const pub = command({
   summary: "publish a message, or a message for each line of standard input",
   notes: [
     "A payload that is JSON is published as it is written, to the last digit. Any other is published as a JSON string.",
-    "With - each line of standard input is a message; empty lines are left out. Without a payload it is - too, unless\nstandard input is a terminal.",
+    "With - each line of standard input is a message; empty lines are left out. Without a payload it is - too, unless standard input is a terminal.",
     "In a pipe it prints one line of JSON when all is acked. Write -- before a payload that begins with a dash.",
   ],
   args: [{ name: "TOPIC" }, { name: "PAYLOAD|-", isOptional: true }],

@@ -14,7 +14,7 @@ export const record = command({
   name: "record",
   summary: "write the messages of a topic to a file, for 'replay'",
   notes: [
-    'Each line of the file is {"ts","id","topic","seq","payload"}, the payload as it was published. What is missing is fetched from\nhistory; what history has not is counted as lost.',
+    'Each line of the file is {"ts","id","topic","seq","payload"}, the payload as it was published. What is missing is fetched from history; what history has not is counted as lost.',
     "Ctrl-C ends it; the file then has all that came.",
   ],
   args: [{ name: "TOPIC" }, { name: "FILE", isFile: true }],

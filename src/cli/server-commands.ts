@@ -33,8 +33,7 @@ export function serverCommands({ serve, healthcheck }: ServerRuns): Command[] {
       name: "healthcheck",
       summary: "exit 0 if the server on --port of this machine is ready, 1 if not",
       notes: [
-        "For a container or a service manager. Without --port it asks the server that runs from this very executable.",
-        "It knows the flags and variables of serve.",
+        "For a container or a service manager. Without --port it asks the server that runs from this very executable. It knows the flags and variables of serve.",
       ],
       args: [],
       needs: undefined,

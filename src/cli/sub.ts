@@ -18,7 +18,7 @@ export const sub = command({
   name: "sub",
   summary: "print the events of topics as they come",
   notes: [
-    "What was lost is printed in its place, as a gap. In a pipe each event and gap is a line of JSON, its payload as it was\npublished.",
+    "What was lost is printed in its place, as a gap. In a pipe each event and gap is a line of JSON, its payload as it was published.",
     "A first connection must succeed; one that is lost is made again, and goes on where it was. Ctrl-C ends it.",
   ],
   args: [{ name: "TOPIC", isMany: true }],

@@ -20,7 +20,7 @@ export const top = command({
   name: "top",
   summary: "show topics live: messages a second, subscribers, backlog, drops",
   notes: [
-    "Keys: n r m s b d sort by a column, the same again turns it round; arrows or j k choose a topic, Enter opens it, Esc goes\nback, q or Ctrl-C ends it. Backlog and drops are those of subscribers that are connected, and are read for the first\n100 topics in the order that is shown. It needs admin.",
+    "Keys: n r m s b d sort by a column, the same again turns it round; arrows or j k choose a topic, Enter opens it, Esc goes back, q or Ctrl-C ends it. Backlog and drops are those of subscribers that are connected, and are read for the first 100 topics in the order that is shown. It needs admin.",
     "Where the output is no terminal it prints the table once, after a second for the rates.",
   ],
   flags: { json: toggle("print a line of JSON for each topic, once"), ...SERVER },

@@ -13,8 +13,7 @@ export const topics = command({
   name: "topics",
   summary: "list, create and delete topics",
   notes: [
-    "Without names 'list' shows all topics that the credential may see. With names it shows where each stands and what its",
-    "history has; that needs admin, as creating and deleting do. In a pipe each topic is a line of JSON.",
+    "Without names 'list' shows all topics that the credential may see. With names it shows where each stands and what its history has; that needs admin, as creating and deleting do. In a pipe each topic is a line of JSON.",
   ],
   args: [
     { name: "ACTION", choices: ACTIONS, isOptional: true },
