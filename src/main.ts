@@ -2,9 +2,11 @@ import { isIP } from "node:net";
 import { lookup } from "node:dns/promises";
 import { version } from "../package.json";
 import { openCredentials } from "./auth/open.ts";
-import { KEY_HELP, keyCommand } from "./cli/key.ts";
-import { TOKEN_HELP, tokenCommand } from "./cli/token.ts";
-import { helpText, readCommandLine } from "./command-line.ts";
+import { readCommandLine } from "./cli/command-line.ts";
+import type { Line } from "./cli/command.ts";
+import { allCommands } from "./cli/commands.ts";
+import { EXIT } from "./cli/exit.ts";
+import { commandHelp, helpText } from "./cli/help.ts";
 import { readConfig, UsageError, type Config } from "./config.ts";
 import { checkHealth } from "./healthcheck.ts";
 import { LogOutput } from "./ops/log-output.ts";
@@ -12,19 +14,23 @@ import { Logger } from "./ops/logger.ts";
 import { startServer, type RunningServer, type ServerParts } from "./server.ts";
 import { readTls } from "./tls.ts";
 
-const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
-
 async function main(): Promise<number | undefined> {
-  const [first, ...rest] = process.argv.slice(2);
-  if (first === "key") return print(rest.includes("--help") ? KEY_HELP : keyCommand(rest));
-  if (first === "token") return print(rest.includes("--help") ? TOKEN_HELP : await tokenCommand(rest, process.env));
-  const { command, help, version: versionAsked, flags } = readCommandLine(process.argv.slice(2));
-  if (help) return print(helpText());
+  const commands = allCommands({
+    serve: async (line, env) => serve(readConfig(settingsIn(line), env)),
+    healthcheck: async (line, env) => {
+      const isReady = await checkHealth(readConfig(settingsIn(line), env), "port" in line.flags);
+      return isReady ? EXIT.done : EXIT.failed;
+    },
+  });
+  const { command, isNamed, help, version: versionAsked, line } = readCommandLine(commands, process.argv.slice(2));
+  if (help) return print(isNamed ? commandHelp(command) : helpText(commands));
   if (versionAsked) return print(version);
-  const config = readConfig(flags, process.env);
-  if (command === "serve") return serve(config);
-  if (command === "healthcheck") return (await checkHealth(config, "port" in flags)) ? EXIT.ok : EXIT.failed;
-  throw new UsageError(`Unknown command '${command}'`);
+  return command.run(line, process.env);
+}
+
+/** The settings on the command line. Of one that is given twice the last counts. */
+function settingsIn({ flags }: Line): Record<string, string> {
+  return Object.fromEntries(Object.entries(flags).map(([key, values]) => [key, values.at(-1) ?? ""]));
 }
 
 /** Starts the server. From then on it keeps the process alive. */
@@ -67,7 +73,7 @@ function obeySignals(log: Logger, running: () => RunningServer | undefined): voi
       stopping = true;
       log.info("shutting down", { signal });
       Promise.resolve(running()?.stop()).then(
-        () => process.exit(EXIT.ok),
+        () => process.exit(EXIT.done),
         (cause) => {
           log.error("cannot shut down cleanly", { cause });
           process.exit(EXIT.failed);
@@ -100,7 +106,7 @@ function reasonOf(cause: unknown): string {
 
 function print(text: string): number {
   console.log(text);
-  return EXIT.ok;
+  return EXIT.done;
 }
 
 main().then(

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { helpText, readCommandLine } from "../src/command-line.ts";
 import { readConfig, settings, UsageError } from "../src/config.ts";
+import { readCommandLine, serverHelp as helpText } from "./support/command-line.ts";
 import { tempFolder } from "./support/proxies.ts";
 
 /** The table of protocol.md §7: variable, flag, default as `--help` shows it. */

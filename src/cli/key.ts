@@ -1,22 +1,20 @@
 import { makeKey } from "../auth/keys.ts";
-import { UsageError } from "../config.ts";
-import { readPermissionFlags } from "./permission-flags.ts";
+import { command } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { PERMISSIONS, permissionsOf } from "./permission-flags.ts";
 
-export const KEY_HELP = `Usage: pubsub key NAME [--publish PATTERN]... [--subscribe PATTERN]... [--admin]
-
-Prints a new key once, and its entry for API_KEYS_FILE. A pattern is a topic, or a prefix that ends in '*'.
-
-Example: pubsub key billing --publish 'orders.*'`;
-
-/**
- * `pubsub key`: what it prints.
- *
- * @throws {UsageError} where the command line is not as the help says
- */
-export function keyCommand(args: readonly string[]): string {
-  const { positionals, permissions } = readPermissionFlags(args);
-  const [name, extra] = positionals;
-  if (name === undefined || extra !== undefined) throw new UsageError(`'key' needs one name\n\n${KEY_HELP}`);
-  const { key, entry } = makeKey(name, permissions);
-  return `${key}\n\n${JSON.stringify({ keys: [entry] }, null, 2)}`;
-}
+export const key = command({
+  name: "key",
+  summary: "make an API key",
+  notes: ["Prints a new key once, and its entry for API_KEYS_FILE, which has only its hash."],
+  args: [{ name: "NAME" }],
+  needs: "one name",
+  flags: PERMISSIONS,
+  example: "key billing --publish 'orders.*'",
+  exits: ["done", "usage"],
+  async run({ args: [name = ""], flags }, context) {
+    const made = makeKey(name, permissionsOf(flags));
+    await context.print(`${made.key}\n\n${JSON.stringify({ keys: [made.entry] }, null, 2)}`);
+    return EXIT.done;
+  },
+});

@@ -7,16 +7,23 @@ import type { Gap, Item } from "./items.ts";
  * queue does: it drops the oldest and says which, keeps the latest only, or ends.
  */
 export class Inbox<T> {
-  readonly #most: number;
+  readonly #queue: number;
   readonly #overflow: Overflow;
   readonly #items: Item<T>[] = [];
   #events = 0;
+  #most: number;
   #over: { cause: PubSubError | undefined } | undefined;
   #arrived: (() => void) | undefined;
 
   constructor(most: number, overflow: Overflow) {
+    this.#queue = most;
     this.#most = most;
     this.#overflow = overflow;
+  }
+
+  /** So many events come at once, as replay. They were asked for: as at the server, they do not count against the queue. */
+  expectReplay(events: number): void {
+    this.#most = Math.max(this.#most, this.#queue + events);
   }
 
   /** Returns false if the reader is too slow, and the overflow is `disconnect`. */

@@ -150,6 +150,7 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
 
   subscribed({ epoch, seq, replay }: SubscribedAck): void {
     const start = seq - replay;
+    this.#inbox.expectReplay(replay);
     const before = this.#received;
     this.#hasBegun = true;
     this.#change("live");

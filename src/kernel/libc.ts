@@ -12,6 +12,7 @@ const CALLS = {
   recv: { args: ["int", "ptr", "u64", "int"], returns: "i64" },
   send: { args: ["int", "ptr", "u64", "int"], returns: "i64" },
   close: { args: ["int"], returns: "int" },
+  poll: { args: ["ptr", "u64", "int"], returns: "int" },
   getrlimit: { args: ["int", "ptr"], returns: "int" },
   setrlimit: { args: ["int", "ptr"], returns: "int" },
 } as const;

@@ -255,4 +255,14 @@ describe("Client", () => {
     expect(await codeOf(reading)).toBe("SLOW_CONSUMER");
     expect(taken).toEqual([21, 22, 23, 24]);
   });
+
+  test("keeps all of a replay for the reader of an iterator, whatever the queue", async () => {
+    await using server = startTestServer({ TOPICS: "t" });
+    await using one = open<{ t: number }>(server.url);
+    for (const payload of range(1, 10)) await one.client.publish("t", payload);
+    const subscription = one.client.subscribe("t", { queue: 3, last: 10 });
+    await until(() => subscription.state === "live");
+    await one.client.publish("t", 11);
+    expect((await take(subscription, 11)).map(told)).toEqual(range(1, 11));
+  });
 });
