@@ -19,10 +19,12 @@ export type BenchResult = {
   histogram: readonly { up_to_ms: number; count: number }[];
   server: { cpu_share: number; cpu_seconds: number; memory_bytes: number } | undefined;
   own_cpu_share: number;
+  /** Whether the load was at its own limit, so that the server can do more. */
+  load_is_limit: boolean;
 };
 
 /** From this share of a core on, the process that makes the load is at its limit. */
-const AT_LIMIT = 0.9;
+export const AT_LIMIT = 0.9;
 
 /** A run in words and bars. */
 export function benchReport(result: BenchResult, style: Style): string {
@@ -47,7 +49,7 @@ export function benchReport(result: BenchResult, style: Style): string {
   lines.push(serverLine(result), `this load  CPU ${percent(result.own_cpu_share)} of a core`);
   if (result.missing > 0)
     lines.push(style("red", `${whole(result.missing)} events neither came nor were told as lost.`));
-  if (result.own_cpu_share >= AT_LIMIT) {
+  if (result.load_is_limit) {
     lines.push(style("yellow", "The load itself is at its limit: the server can do more. Start several at a time."));
   }
   return lines.join("\n");

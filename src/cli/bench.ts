@@ -1,6 +1,6 @@
 import { PubSubError } from "../client/index.ts";
 import { Load } from "./bench-load.ts";
-import { benchReport, type BenchResult } from "./bench-report.ts";
+import { AT_LIMIT, benchReport, type BenchResult } from "./bench-report.ts";
 import { command } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit.ts";
@@ -108,6 +108,7 @@ async function measured(load: Load, flags: Flags, server: Server, context: Conte
   const serverAfter = await server.api.metrics().catch(() => undefined);
   await load.stop();
   await drained(load, context);
+  const ownShare = (own.user + own.system) / 1000 / measuredMs;
   return {
     load: { publishers, subscribers, topics, size, rate, in_flight: inFlight },
     seconds: measuredMs / 1000,
@@ -120,7 +121,8 @@ async function measured(load: Load, flags: Flags, server: Server, context: Conte
     latency_ms: load.latencies.count === 0 ? undefined : latenciesOf(load),
     histogram: load.latencies.doublings().map(({ upTo, count }) => ({ up_to_ms: upTo, count })),
     server: serverCost(serverBefore, serverAfter, measuredMs),
-    own_cpu_share: (own.user + own.system) / 1000 / measuredMs,
+    own_cpu_share: ownShare,
+    load_is_limit: ownShare >= AT_LIMIT,
   };
 }
 

@@ -18,6 +18,7 @@ const result = z.object({
   histogram: z.array(z.object({ up_to_ms: z.number(), count: z.number() })).min(1),
   server: z.object({ cpu_share: z.number().min(0), memory_bytes: z.number().min(1) }),
   own_cpu_share: z.number().positive(),
+  load_is_limit: z.boolean(),
 });
 
 describe("bench", () => {
@@ -33,6 +34,23 @@ describe("bench", () => {
     expect(latency_ms.p50).toBeLessThanOrEqual(latency_ms.p99);
     expect(latency_ms.p99).toBeLessThanOrEqual(latency_ms.max);
     expect(await stats(server)).toEqual({});
+  });
+
+  test("says so where the load itself is at its limit", async () => {
+    await using server = await startBinary();
+    const { lines } = await runCommand(server, [
+      "bench",
+      "--subscribers",
+      "200",
+      "--in-flight",
+      "64",
+      "--seconds",
+      "1",
+    ]);
+    const { own_cpu_share, load_is_limit } = z
+      .object({ own_cpu_share: z.number(), load_is_limit: z.boolean() })
+      .parse(lines[0]);
+    expect(load_is_limit).toBe(own_cpu_share >= 0.9);
   });
 
   test("has payloads of the size that was asked for", async () => {
