@@ -13,7 +13,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "ops/": ["protocol/", "type broker/", "node:net"],
   "kernel/": ["protocol/", "bun:ffi", "node:fs"],
   "transport/": ["auth/", "protocol/", "broker/", "type engine/", "ops/", "type kernel/", "type bun"],
+  "api-docs/": ["protocol/", "zod"],
   "http/": [
+    "api-docs/",
+    "../package.json",
     "auth/",
     "protocol/",
     "broker/",

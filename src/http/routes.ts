@@ -10,6 +10,7 @@ import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { credentialOf } from "./access.ts";
 import { clientScript } from "./client-script.ts";
+import { asyncApiDocument, openApiDocument } from "./documents.ts";
 import { openEvents } from "./events.ts";
 import { readSlowly, type LargeAnswers } from "./large-answers.ts";
 import { health, livez, readyz } from "./health.ts";
@@ -61,6 +62,8 @@ export function routes(deps: HttpDeps) {
     "/metrics": always({ GET: admin(showMetrics(deps)) }),
     // A page loads it as a module, with which no header can go.
     "/client.js": always({ GET: open(clientScript()) }),
+    "/openapi.json": always({ GET: open(openApiDocument()) }),
+    "/asyncapi.json": always({ GET: open(asyncApiDocument()) }),
     "/livez": always({ GET: open(livez) }),
     "/readyz": always({ GET: open(readyz(deps)) }),
   };

@@ -9,9 +9,10 @@ const seq = z.int().min(0);
 const ts = z.iso.datetime();
 const ok = z.literal("ok");
 // A number that is too large for JavaScript, such as 1e400, comes back as it was written all the same.
-const requestId = z.union([z.string(), z.custom<number>((value) => typeof value === "number")]).optional();
-const isCode = (value: unknown) => typeof value === "string" && Object.hasOwn(ERRORS, value);
-const code = z.custom<AnswerCode>((value) => isCode(value) && value !== "SLOW_CONSUMER");
+const anyNumber = z.custom<number>((value) => typeof value === "number").meta({ type: "number" });
+const requestId = z.union([z.string(), anyNumber]).optional();
+const isAnswerCode = (value: string): value is AnswerCode => Object.hasOwn(ERRORS, value) && value !== "SLOW_CONSUMER";
+const code = z.enum(Object.keys(ERRORS).filter(isAnswerCode));
 const range = { first_seq: seq, last_seq: seq };
 const sentMessage = z.strictObject({ id: z.guid(), payload: payloadIn("message") });
 
@@ -27,31 +28,33 @@ const ackedAt = { ...acked, epoch: text, seq };
 const duplicate = z.literal(true).optional();
 
 /** Every frame that the server sends. */
-export const serverFrame: z.ZodType<ServerFrame> = z.union([
-  frame("event", { topic: text, seq: z.int().min(1), message: sentMessage }),
-  answer("ack", acked),
-  answer("ack", { ...ackedAt, duplicate }),
-  answer("ack", { ...ackedAt, first_seq: seq, count: z.int().min(1), duplicate }),
-  answer("ack", {
+export const SENT_FRAMES = {
+  event: frame("event", { topic: text, seq: z.int().min(1), message: sentMessage }),
+  acknowledged: answer("ack", acked),
+  published: answer("ack", { ...ackedAt, duplicate }),
+  publishedBatch: answer("ack", { ...ackedAt, first_seq: seq, count: z.int().min(1), duplicate }),
+  subscribed: answer("ack", {
     ...ackedAt,
     replay: seq,
     recovered: z.boolean().optional(),
     missed: z.strictObject(range).optional(),
   }),
-  answer("error", { topic: z.string().optional(), error: z.strictObject({ code, message: text }) }),
-  answer("pong", {}),
-  answer("ack", { status: ok, expires_at: ts.optional(), revoked: z.array(text).optional() }),
-  frame("error", {
+  refused: answer("error", { topic: z.string().optional(), error: z.strictObject({ code, message: text }) }),
+  pong: answer("pong", {}),
+  authorized: answer("ack", { status: ok, expires_at: ts.optional(), revoked: z.array(text).optional() }),
+  slowConsumer: frame("error", {
     topic: text,
     error: z.strictObject({ code: z.literal("SLOW_CONSUMER"), message: text, dropped: z.int().min(1), ...range }),
   }),
-  info("topic_deleted", { topic: text, reason: z.literal("shutdown").optional() }),
-  info("subscription_replaced", { topic: text }),
-  info("subscription_revoked", { topic: text }),
-  info("token_expired", {}),
-  info("server_shutdown", { retry_after_ms: z.int().min(0) }),
-  info("ping", {}),
-]);
+  topicDeleted: info("topic_deleted", { topic: text, reason: z.literal("shutdown").optional() }),
+  subscriptionReplaced: info("subscription_replaced", { topic: text }),
+  subscriptionRevoked: info("subscription_revoked", { topic: text }),
+  tokenExpired: info("token_expired", {}),
+  serverShutdown: info("server_shutdown", { retry_after_ms: z.int().min(0) }),
+  heartbeat: info("ping", {}),
+} as const;
+
+export const serverFrame: z.ZodType<ServerFrame> = z.union(Object.values(SENT_FRAMES));
 
 /** A subscriber, as a topic's detail shows it. */
 const subscriber = z.strictObject({
@@ -97,6 +100,9 @@ export const ANSWERS = {
   "GET /stats": z.strictObject({
     topics: z.record(text, z.strictObject({ messages: seq, subscribers: z.int().min(0) })),
   }),
+  // Documents of other standards, which other tools check.
+  "GET /openapi.json": z.looseObject({ openapi: z.literal("3.1.0") }),
+  "GET /asyncapi.json": z.looseObject({ asyncapi: z.literal("3.0.0") }),
   "GET /livez": z.strictObject({ status: ok }),
   "GET /readyz": z.strictObject({ status: ok }),
 } as const;

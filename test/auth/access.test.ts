@@ -34,6 +34,8 @@ const ROUTES: [method: string, path: string, needs: Needs, body?: object][] = [
   ["GET", "/livez", "nothing"],
   ["GET", "/readyz", "nothing"],
   ["GET", "/client.js", "nothing"],
+  ["GET", "/openapi.json", "nothing"],
+  ["GET", "/asyncapi.json", "nothing"],
   ["PUT", "/topics", "credential"],
   ["GET", "/nowhere", "credential"],
   ["OPTIONS", "/topics", "nothing"],

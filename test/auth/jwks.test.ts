@@ -97,3 +97,41 @@ test("a key that is another now under the same name ends the connections of the 
   await server.reload();
   for (const client of [named, nameless]) expect(await client.closed).toEqual(CLOSE.unauthorized);
 });
+
+test("a key set lets in no token that is not quite its own, wherever it is shown", async () => {
+  await using keys = await startKeyServer();
+  const key = await keys.make("known");
+  const foreign = (await generateKeyPair("ES256")).privateKey;
+  const good = await tokenBy(key, "known");
+  const [head = "", body = "", signature = ""] = good.split(".");
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const claims = { sub: "alice", exp: Math.floor(Date.now() / 1000) + 600, pubsub: { subscribe: ["*"] } };
+  // The public key, as whoever reads the key set has it.
+  const publicText = JSON.stringify([...keys.shown.values()][0]);
+  const hmacHead = `${encode({ alg: "HS256", kid: "known" })}.${encode(claims)}`;
+  const bad = {
+    "of an unknown kid": await tokenBy(key, "unknown"),
+    "of a foreign key under a known kid": await tokenBy(foreign, "known"),
+    "of no algorithm": `${encode({ alg: "none", kid: "known" })}.${body}.`,
+    "signed with the public key as a secret": `${hmacHead}.${new Bun.CryptoHasher("sha256", publicText).update(hmacHead).digest("base64url")}`,
+    tampered: `${head}.${encode({ ...claims, sub: "bob" })}.${signature}`,
+    expired: await new SignJWT({ sub: "alice", pubsub: { subscribe: ["*"] } })
+      .setProtectedHeader({ alg: "ES256", kid: "known" })
+      .setExpirationTime(Math.floor(Date.now() / 1000) - 60)
+      .sign(key),
+  };
+  await using server = await startGuardedServer({ JWT_JWKS_URL: keys.url, TOPICS: "t" });
+  const shownEverywhere = async (token: string) => {
+    const header = await fetch(`${server.url}/topics/t/messages`, { headers: { authorization: `Bearer ${token}` } });
+    const controller = new AbortController();
+    const query = await fetch(`${server.url}/topics/t/events?access_token=${token}`, { signal: controller.signal });
+    controller.abort();
+    await using client = await Client.connect(server);
+    const frame = await client.ask({ type: "auth", token });
+    return [header.status, query.status, frame.error?.code ?? frame.type];
+  };
+  for (const [what, token] of Object.entries(bad)) {
+    expect([what, ...(await shownEverywhere(token))]).toEqual([what, 401, 401, "UNAUTHORIZED"]);
+  }
+  expect(await shownEverywhere(good)).toEqual([200, 200, "ack"]);
+});
