@@ -101,7 +101,8 @@ function contentOf({ answer: { description, content } }: Operation): JsonSchema 
     return { description, content: { "application/json": { schema: inputSchema(schema), example } } };
   }
   const { type, example } = content;
-  const schema = type === "application/json" ? { type: "object" } : { type: "string" };
+  // Tools read a stream as events, and no schema of one value fits those.
+  const schema = type === "text/event-stream" ? {} : { type: type === "application/json" ? "object" : "string" };
   return { description, content: { [type]: { schema, ...(example !== undefined && { example }) } } };
 }
 

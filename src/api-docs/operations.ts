@@ -1,6 +1,6 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { AnswerCode } from "../protocol/codes.ts";
-import { BODIES, QUERIES } from "../protocol/schema.ts";
+import { BODIES, messageForm, QUERIES } from "../protocol/schema.ts";
 import { ANSWERS } from "../protocol/sent-schema.ts";
 
 /** What a request over HTTP is, for the documents. Its path has `:name` where a topic's name stands. */
@@ -101,7 +101,7 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "Publishes one message, or several of them, all or none",
     needs: "publish",
     body: {
-      schema: BODIES.publish.or(BODIES.publishBatch),
+      schema: BODIES.publish.or(BODIES.publishBatch.extend({ messages: z.array(messageForm("messages[]")).min(1) })),
       examples: [
         { payload: { headline: "hello" } },
         { id: ID, payload: 1.1, dedupe: true },

@@ -9,7 +9,8 @@ import { describe } from "./read.ts";
 function name(field: string, missing: string) {
   return z
     .string({ error: ({ input }) => (input === undefined || input === null ? missing : `${field} must be a string`) })
-    .refine(isName, `${field} must be 1 to ${MAX_NAME_BYTES} UTF-8 bytes without control characters`);
+    .refine(isName, `${field} must be 1 to ${MAX_NAME_BYTES} UTF-8 bytes without control characters`)
+    .meta({ minLength: 1, maxLength: MAX_NAME_BYTES, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" });
 }
 
 export const topicName = name("'topic'", "Missing 'topic'");
@@ -37,6 +38,7 @@ const since = {
   ),
   inQuery: z
     .string()
+    .meta({ pattern: "^([^:]*:)?[0-9]{1,15}$" })
     .transform((text) => parsePosition(text))
     .refine((at) => at !== undefined, "'since' must be a position, EPOCH:SEQ, or a SEQ of the present epoch"),
 };
