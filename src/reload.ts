@@ -12,7 +12,7 @@ export type Reloaded = {
 
 /**
  * Makes what SIGHUP calls: it reads keys and certificate again. What cannot be used stays as it was, keeps nothing else from being
- * read, and is logged. Several calls are served one after the other, so that what was read first does not win over what was read
+ * read, and is logged. Calls are served one after the other, so that what was read first does not win over what was read
  * last.
  */
 export function makeReload(

@@ -6,14 +6,19 @@ import { isName, MAX_NAME_BYTES } from "./protocol/names.ts";
 
 /** A whole number; `described` is the default as users read it. */
 export function integer(fallback: number, min: number, max: number, help: string, described = String(fallback)) {
+  return wholeNumber(min, max)
+    .prefault(String(fallback))
+    .meta({ help, default: described, range: `${min} to ${max}` });
+}
+
+/** A whole number, which must be there. */
+export function wholeNumber(min: number, max: number) {
   const problem = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
     .regex(/^\d{1,15}$/, problem)
     .transform(Number)
-    .pipe(z.number().min(min, problem).max(max, problem))
-    .prefault(String(fallback))
-    .meta({ help, default: described, range: `${min} to ${max}` });
+    .pipe(z.number().min(min, problem).max(max, problem));
 }
 
 export function boolean(fallback: boolean, help: string) {

@@ -5,7 +5,8 @@ import { command } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit.ts";
 import { Failure, Interrupted } from "./failure.ts";
-import { decimal, number, toggle } from "./flag-kinds.ts";
+import { integer } from "../setting-kinds.ts";
+import { decimal, toggle } from "./flag-kinds.ts";
 import type { HttpApi } from "./http-api.ts";
 import { pause } from "./pace.ts";
 import { Progress } from "./progress.ts";
@@ -24,12 +25,12 @@ export const bench = command({
     "It creates topics of its own with a random name, and deletes them again, also after Ctrl-C; that needs admin. Each publisher and each subscriber has a connection. Latency is from the publish to the subscriber. It loads the server from one process, and says if that process was at its limit.",
   ],
   flags: {
-    publishers: number(1, 1, 1000, "publishers"),
-    subscribers: number(1, 0, 10_000, "subscribers"),
-    topics: number(1, 1, 1000, "topics; publishers and subscribers take them in turn"),
-    size: number(128, 40, 1_000_000, "size of a payload, in bytes"),
+    publishers: integer(1, 1, 1000, "publishers"),
+    subscribers: integer(1, 0, 10_000, "subscribers"),
+    topics: integer(1, 1, 1000, "topics; publishers and subscribers take them in turn"),
+    size: integer(128, 40, 1_000_000, "size of a payload, in bytes"),
     rate: decimal(0, 0, 1_000_000, "messages a second, of all publishers together; 0 is as fast as acks allow"),
-    inFlight: number(16, 1, 10_000, "publishes of one publisher that may wait for their acks"),
+    inFlight: integer(16, 1, 10_000, "publishes of one publisher that may wait for their acks"),
     seconds: decimal(5, 0.1, 86_400, "how long it measures"),
     json: toggle("a line of JSON, on a terminal too"),
     ...SERVER,

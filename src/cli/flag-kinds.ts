@@ -1,5 +1,6 @@
 /** The kinds of flags. A value comes as text. The text of a problem continues after the name of its flag. */
 import { z } from "zod";
+import { wholeNumber } from "../setting-kinds.ts";
 
 /** A flag that is there or not. */
 export function toggle(help: string) {
@@ -8,26 +9,9 @@ export function toggle(help: string) {
 
 /** A whole number, or nothing. */
 export function whole(min: number, max: number, help: string) {
-  const problem = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, problem)
-    .transform(Number)
-    .pipe(z.number().min(min, problem).max(max, problem))
+  return wholeNumber(min, max)
     .optional()
     .meta({ help, range: `${min} to ${max}` });
-}
-
-/** A whole number. */
-export function number(fallback: number, min: number, max: number, help: string) {
-  const problem = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, problem)
-    .transform(Number)
-    .pipe(z.number().min(min, problem).max(max, problem))
-    .prefault(String(fallback))
-    .meta({ help, range: `${min} to ${max}`, default: String(fallback) });
 }
 
 /** A number with a fraction perhaps. */
