@@ -33,7 +33,7 @@ export class KeyRing {
    * @throws {Error} that says what is wrong with it
    */
   static parse(text: string): KeyRing {
-    const read = keysFile.safeParse(JSON.parse(text));
+    const read = keysFile.safeParse(parseJson(text));
     if (read.success) return new KeyRing(read.data.keys);
     const [issue] = read.error.issues;
     throw new Error(`${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`.trim());
@@ -63,6 +63,15 @@ const ISSUER = "key ";
 export function makeKey(name: string, permissions: Permissions): { key: string; entry: KeyEntry } {
   const key = `psk_${crypto.getRandomValues(new Uint8Array(32)).toBase64({ alphabet: "base64url", omitPadding: true })}`;
   return { key, entry: { name, sha256: sha256(key).toString("hex"), ...permissions } };
+}
+
+/** Says nothing of the text: whoever writes the whole output of `pubsub key` into the file writes a key into it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error('it is not JSON; it must be {"keys":[…]}, with the hashes of keys and no key');
+  }
 }
 
 function sha256(text: string): Buffer {

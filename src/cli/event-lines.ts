@@ -51,8 +51,9 @@ export class PlainLines {
   }
 
   #gap({ topic, first_seq, last_seq, reason, status }: Gap): string {
-    const which = last_seq === undefined ? `from ${first_seq} on` : `${first_seq} to ${last_seq}`;
-    const text = status === "filled" ? `${which} came late` : `${which} are ${status}: ${REASONS[reason]}`;
+    const which = `${first_seq} to ${last_seq}`;
+    const known = status === "filled" ? `${which} came late` : `${which} are ${status}: ${REASONS[reason]}`;
+    const text = last_seq === undefined ? `what came from ${first_seq} on is not known: ${REASONS[reason]}` : known;
     return [...(this.#showsTopic ? [harmless(topic)] : []), this.#style("yellow", `gap  ${text}`)].join("  ");
   }
 

@@ -9,7 +9,7 @@ import { chunksOf, linesOf } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import { Progress } from "./progress.ts";
 import { payloadFrom } from "./publisher.ts";
-import { publishAll, withClient } from "./publishing.ts";
+import { ConnectionLost, publishAll, withClient } from "./publishing.ts";
 import { SERVER, serverOf, type RawClient, type Server } from "./server.ts";
 
 export const pub = command({
@@ -34,19 +34,31 @@ export const pub = command({
     if (given === undefined) throw new Failure("'pub' needs a payload, or - to read lines", EXIT.usage);
     const server = serverOf(flags, context);
     const isPlain = context.isTerminal && !flags.json;
+    const acked = { count: 0 };
     const done = await withClient(server, context, (client) => {
-      const lines = { client, server, context, topic, rate: flags.rate };
+      const lines = { client, server, context, topic, rate: flags.rate, acked };
       return given === "-" ? publishLines(lines) : publishOne(lines, given);
+    }).catch((cause: unknown) => {
+      if (!(cause instanceof ConnectionLost)) throw cause;
+      throw new Failure(`${cause.message}; messages published and acked: ${acked.count}`);
     });
     await context.print(isPlain ? plainText(done, context) : JSON.stringify(done));
     return EXIT.done;
   },
 });
 
-/** What was published, where it begins and ends. */
-type Result = Pick<Published, "topic" | "epoch" | "first_seq" | "seq"> & { published: number };
+/** What was published, and where what is in the newest epoch begins and ends. */
+type Result = { topic: string; published: number } & Partial<Pick<Published, "epoch" | "first_seq" | "seq">>;
 
-type Lines = { client: RawClient; server: Server; context: Context; topic: string; rate: number };
+type Lines = {
+  client: RawClient;
+  server: Server;
+  context: Context;
+  topic: string;
+  rate: number;
+  /** How many messages were acked so far. */
+  acked: { count: number };
+};
 
 async function publishOne({ client, server, topic }: Lines, payload: string): Promise<Result> {
   const { epoch, first_seq, seq } = await client.publish(topic, payloadFrom(payload)).catch((cause) => {
@@ -55,21 +67,21 @@ async function publishOne({ client, server, topic }: Lines, payload: string): Pr
   return { topic, epoch, first_seq, seq, published: 1 };
 }
 
-async function publishLines({ topic, rate, ...ends }: Lines): Promise<Result> {
+async function publishLines({ topic, rate, acked: done, ...ends }: Lines): Promise<Result> {
   let first: Published | undefined;
   let last: Published | undefined;
-  let count = 0;
   let bytes = 0;
   const size = inputSize();
   const startedAt = performance.now();
   using _ = new Progress(ends.context, () => {
-    const perSecond = Math.round((count / (performance.now() - startedAt)) * 1000);
-    return { share: size === undefined ? undefined : bytes / size, text: `${count} published, ${perSecond}/s` };
+    const perSecond = Math.round((done.count / (performance.now() - startedAt)) * 1000);
+    return { share: size === undefined ? undefined : bytes / size, text: `${done.count} published, ${perSecond}/s` };
   });
   const acked = (one: Published) => {
-    first ??= one;
+    // After a restart numbers begin anew. What is printed is one range of one epoch.
+    if (first?.epoch !== one.epoch) first = one;
     last = one;
-    count++;
+    done.count++;
   };
   const pace = new Pace(rate);
   const published = await publishAll(ends, acked, async (publisher) => {
@@ -79,7 +91,8 @@ async function publishLines({ topic, rate, ...ends }: Lines): Promise<Result> {
       bytes += line.bytes;
     }
   });
-  return { topic, epoch: first?.epoch ?? "", first_seq: first?.first_seq ?? 0, seq: last?.seq ?? 0, published };
+  if (first === undefined || last === undefined) return { topic, published };
+  return { topic, epoch: last.epoch, first_seq: first.first_seq, seq: last.seq, published };
 }
 
 /** How many bytes standard input has; undefined if it is no file. */

@@ -7,6 +7,8 @@ import type { RawClient, Server } from "./server.ts";
 /** How long publishes wait for a connection that was lost, in milliseconds. */
 const LOST_MS = 30_000;
 
+export class ConnectionLost extends Failure {}
+
 /** Connects, does the work and closes. A connection that is lost and not made again in time ends it. */
 export async function withClient<T>(
   server: Server,
@@ -20,7 +22,7 @@ export async function withClient<T>(
     ...PUBLISHER_LIMITS,
     onConnection: (isThere) => {
       clearTimeout(timer);
-      const problem = new Failure(`The connection to ${server.url} was lost, and not made again in time`);
+      const problem = new ConnectionLost(`The connection to ${server.url} was lost, and not made again in time`);
       if (!isThere) timer = setTimeout(() => lost.reject(problem), LOST_MS);
     },
   });

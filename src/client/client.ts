@@ -12,7 +12,8 @@ import { jsonOf, payloadReader } from "./payloads.ts";
 import { repaired } from "./repair.ts";
 import { sleep } from "./sleep.ts";
 import { ownSocket, type Socket } from "./socket.ts";
-import { TopicSubscription, type SubscribeOptions, type Subscription } from "./subscription.ts";
+import type { SubscribeOptions } from "./subscribe-options.ts";
+import { TopicSubscription, type Subscription } from "./subscription.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 export type ConnectOptions = {
@@ -180,7 +181,10 @@ export class Client<T extends object = Topics> {
       this.#subscriptions.end(cause);
       this.#noteClosed(cause);
     }
-    callBack(() => this.#options.onState?.(state, cause), this.#failed);
+    const { onState } = this.#options;
+    callBack(() => onState?.(state, cause), this.#failed);
+    // A lost connection is made again; a credential that is refused is not mended by waiting.
+    if (onState === undefined && cause !== undefined && cause.code !== "DISCONNECTED") this.#failed(cause);
   }
 
   #opened(): void {

@@ -223,5 +223,7 @@ export class Connection {
 }
 
 function asError(cause: unknown): PubSubError {
-  return cause instanceof PubSubError ? cause : new PubSubError("DISCONNECTED", "Cannot connect", cause);
+  if (cause instanceof PubSubError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new PubSubError("DISCONNECTED", `Cannot connect: ${reason}`, cause);
 }

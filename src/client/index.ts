@@ -28,5 +28,6 @@ export type { HistoryOptions, HistoryPage } from "./history.ts";
 export type { Gap, GapReason, Item, TopicEvent } from "./items.ts";
 export type { Published } from "./outbox.ts";
 export type { Socket } from "./socket.ts";
-export type { SubscribeOptions, Subscription, SubscriptionState } from "./subscription.ts";
+export type { SubscribeOptions, SubscriptionState } from "./subscribe-options.ts";
+export type { Subscription } from "./subscription.ts";
 export type { Overflow, Position } from "../protocol/frames.ts";

@@ -1,34 +1,10 @@
-import type { EventFrame, Overflow, Position, SubscribeFrame } from "../protocol/frames.ts";
+import type { EventFrame, Position, SubscribeFrame } from "../protocol/frames.ts";
 import { callBack } from "./call-back.ts";
-import { PubSubError } from "./errors.ts";
+import { PubSubError, type ClientErrorCode } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
-import { isGiven, positionAfter, type Gap, type GapReason, type Item, type TopicEvent } from "./items.ts";
+import { isGiven, positionAfter, type Gap, type GapReason, type Item } from "./items.ts";
 import { readPosition } from "./read.ts";
-
-/** Where a subscription is. `waiting`: it comes back with the connection, or with its topic. `ended` is for good. */
-export type SubscriptionState = "subscribing" | "live" | "waiting" | "ended";
-
-export type SubscribeOptions<T = unknown> = {
-  /** Gets each event. Without it, events and gaps wait for whoever iterates over the subscription. */
-  onEvent?: ((event: TopicEvent<T>) => unknown) | undefined;
-  /** Gets each gap, in its place among the events. Only for use with `onEvent`. */
-  onGap?: ((gap: Gap) => unknown) | undefined;
-  onState?: ((state: SubscriptionState, cause: PubSubError | undefined) => unknown) | undefined;
-  /** How many of the newest messages in history to begin with. Excludes `since`. */
-  last?: number | undefined;
-  /** Begin after this position; as a string it is `EPOCH:SEQ`. */
-  since?: Position | string | undefined;
-  /** What happens when too many events wait, at the server or here. Default `drop_oldest`. */
-  overflow?: Overflow | undefined;
-  /** How many events may wait at the server, 1 to its `MAX_SUBSCRIBER_QUEUE`, and how many here. Default: that, and 1000. */
-  queue?: number | undefined;
-  /** Fetch what is missing from history, and hand it out in its place. */
-  repair?: boolean | undefined;
-  /** Who the subscriber is, within the topic. Default: a random one. */
-  clientId?: string | undefined;
-  /** Ends the subscription. */
-  signal?: AbortSignal | undefined;
-};
+import type { SubscribeOptions, SubscriptionState } from "./subscribe-options.ts";
 
 export type SubscriptionPorts<T> = {
   /** Ends it at the server. */
@@ -44,6 +20,8 @@ export interface Resumable {
   readonly clientId: string;
   /** Whether the server has once accepted it. */
   readonly hasBegun: boolean;
+  /** Whether its user learns of its end. */
+  readonly isWatched: boolean;
   /** The frame that begins it, or goes on with it. */
   request(): SubscribeFrame;
   subscribed(ack: SubscribedAck): void;
@@ -98,6 +76,7 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
   #position: Position | undefined;
   #state: SubscriptionState = "subscribing";
   #cause: PubSubError | undefined;
+  #waitsFor: ClientErrorCode | undefined;
   #hasBegun = false;
   #isRead = false;
 
@@ -116,6 +95,11 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
 
   get state(): SubscriptionState {
     return this.#state;
+  }
+
+  get isWatched(): boolean {
+    const { onEvent, onState } = this.#options;
+    return onState !== undefined || onEvent === undefined;
   }
 
   get hasBegun(): boolean {
@@ -238,7 +222,10 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
   }
 
   #change(state: SubscriptionState, cause?: PubSubError): void {
+    // It may be refused again and again while its topic is away.
+    if (state === "waiting" && this.#state === state && cause?.code === this.#waitsFor) return;
     this.#state = state;
+    this.#waitsFor = cause?.code;
     callBack(() => this.#options.onState?.(state, cause), this.#ports.failed);
   }
 }

@@ -106,8 +106,7 @@ export class Subscriptions {
   #refused(subscription: Resumable, problem: PubSubError): void {
     const { topic, hasBegun } = subscription;
     if (!(hasBegun ? PASSING_LATER : PASSING).some((code) => code === problem.code)) {
-      this.#byTopic.delete(topic);
-      return subscription.end(problem);
+      return this.#end(subscription, problem);
     }
     subscription.wait(problem);
     this.#retries.set(topic, RETRY_MS * (0.5 + Math.random()), () => this.#request(subscription));
@@ -115,9 +114,15 @@ export class Subscriptions {
 
   #lose(topic: string, code: "TOPIC_DELETED" | "REPLACED" | "REVOKED", message: string): void {
     const subscription = this.#byTopic.get(topic);
-    this.#byTopic.delete(topic);
-    this.#retries.clear(topic);
-    subscription?.end(new PubSubError(code, message));
+    if (subscription !== undefined) this.#end(subscription, new PubSubError(code, message));
+  }
+
+  /** What ends it is told to its user, one way or the other. */
+  #end(subscription: Resumable, problem: PubSubError): void {
+    this.#byTopic.delete(subscription.topic);
+    this.#retries.clear(subscription.topic);
+    subscription.end(problem);
+    if (!subscription.isWatched) this.#failed(problem);
   }
 
   /** Asks for it, if there is a connection. If not, `opened` does. */

@@ -187,3 +187,17 @@ test("who shows a wrong credential stands in the log, by address and reason, wit
   ]);
   expect(server.lines.join()).not.toContain("guess");
 });
+
+test("a file that has the key itself in it is refused without a word of the key, at the start and later", async () => {
+  await using stage = await setUp();
+  const { credentials, server } = stage;
+  const { key, entry } = credentials.keys.some;
+  writeFileSync(credentials.path("keys.json"), `${key}\n\n${JSON.stringify({ keys: [entry] })}`);
+  const start = await startGuardedServer(credentials.env).catch(String);
+  expect(String(start)).toContain("API_KEYS_FILE cannot be used: it is not JSON");
+  expect(String(start)).not.toContain(key);
+  await server.reload();
+  expect(server.lines.splice(0)).toEqual([expect.stringContaining("keys stay as they were")]);
+  await server.reload();
+  expect(server.lines.join()).not.toContain(key);
+});

@@ -126,7 +126,7 @@ describe("text for people", () => {
     expect(lines.line(EVENT)).toMatch(/  t      7  1\.10$/);
     expect(lines.line(GAP)).toBe("t  gap  2 to 3 are missing: this client did not take them in time");
     expect(lines.line({ ...GAP, status: "filled" })).toBe("t  gap  2 to 3 came late");
-    expect(lines.line({ ...GAP, last_seq: undefined, reason: "epoch" })).toContain("from 2 on are missing: the topic");
+    expect(lines.line({ ...GAP, last_seq: undefined, reason: "epoch" })).toContain("from 2 on is not known: the topic");
   });
 });
 

@@ -4,7 +4,7 @@ import { range } from "../support/account.ts";
 import { publishBody } from "../support/answers.ts";
 import { Client as RawClient, ID } from "../support/client.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
-import { deleteTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
 
 const QUICK: ConnectOptions = { backoff: { firstMs: 20, mostMs: 50 } };
 
@@ -264,5 +264,47 @@ describe("Client", () => {
     await until(() => subscription.state === "live");
     await one.client.publish("t", 11);
     expect((await take(subscription, 11)).map(told)).toEqual(range(1, 11));
+  });
+
+  test("tells onError of an end that nobody else is told of, and of no other", async () => {
+    await using server = startTestServer({ TOPICS: "t" });
+    await using one = open(server.url);
+    const told: unknown[] = [];
+    one.client.subscribe("nowhere", { onEvent: () => {} });
+    one.client.subscribe("elsewhere", { onEvent: () => {}, onState: (state, cause) => told.push(state, cause?.code) });
+    const iterated = codeOf(take(one.client.subscribe("no topic"), 1));
+    const deleted = one.client.subscribe("t", { onEvent: () => {} });
+    await until(() => deleted.state === "live");
+    await deleteTopic(server, "t");
+    await until(() => one.errors.length === 2);
+    expect(one.errors).toMatchObject([{ code: "TOPIC_NOT_FOUND" }, { code: "TOPIC_DELETED" }]);
+    expect(told).toEqual(["ended", "TOPIC_NOT_FOUND"]);
+    expect(await iterated).toBe("TOPIC_NOT_FOUND");
+  });
+
+  test("waits for a topic that comes back after a restart, and says so once", async () => {
+    let server = startTestServer({ TOPICS: "t" });
+    const { port } = server;
+    await using one = open<{ t: number }>(server.url);
+    const states: unknown[] = [];
+    const items: unknown[] = [];
+    one.client.subscribe("t", {
+      onEvent: (event) => items.push(told(event)),
+      onGap: (gap) => items.push(told(gap)),
+      onState: (state, cause) => states.push(cause === undefined ? state : `${state} ${cause.code}`),
+    });
+    await one.client.publish("t", 1);
+    await server.stop();
+    server = startTestServer({ PORT: String(port) });
+    await until(() => states.includes("waiting TOPIC_NOT_FOUND"));
+    expect(await codeOf(one.client.publish("t", 2))).toBe("TOPIC_NOT_FOUND");
+    await Bun.sleep(3100);
+    await createTopic(server, "t");
+    await until(() => states.at(-1) === "live");
+    await one.client.publish("t", 3);
+    await until(() => items.length === 3);
+    expect(items).toEqual([1, "2-undefined epoch", 3]);
+    expect(states).toEqual(["live", "waiting", "waiting TOPIC_NOT_FOUND", "live"]);
+    await server.stop();
   });
 });

@@ -32,10 +32,11 @@ const REACT = {
   "index.ts": `
     const room = { state: undefined as unknown, end: () => {} };
     export { room };
-    export function useState<T>(first: T): [T, (change: (before: T) => T) => void] {
+    export function useState<T>(first: T): [T, (change: T | ((before: T) => T)) => void] {
       const isT = (value: unknown): value is T => value !== undefined;
-      const now = isT(room.state) ? room.state : first;
-      return [now, (change) => (room.state = change(isT(room.state) ? room.state : first))];
+      const isChange = (value: unknown): value is (before: T) => T => typeof value === "function";
+      const now = () => (isT(room.state) ? room.state : first);
+      return [now(), (change) => (room.state = isChange(change) ? change(now()) : change)];
     }
     export function useEffect(effect: () => () => void, _: readonly unknown[]): void {
       room.end = effect();

@@ -6,7 +6,7 @@ import { TestCredentials } from "../support/credentials.ts";
 import { startGuardedServer, startTestServer } from "../support/server.ts";
 import { until } from "../support/stats.ts";
 
-const QUICK = { backoff: { firstMs: 10, mostMs: 50 } };
+const QUICK = { backoff: { firstMs: 10, mostMs: 50 }, onError: () => {} };
 const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
 
 test("a token is renewed in time on the same connection, and subscriptions stay where they are", async () => {
