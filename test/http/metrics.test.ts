@@ -12,7 +12,7 @@ import { Client, ID } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { parseExposition, type Family } from "../support/exposition.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
+import { createTopic, deleteTopic, startPatientServer, startTestServer } from "../support/server.ts";
 
 type Server = { url: string };
 
@@ -357,7 +357,7 @@ describe("counters", () => {
   });
 
   test("go on while the server shuts down, and count what is closed and refused by it", async () => {
-    await using server = startTestServer({ SHUTDOWN_GRACE_MS: "3600000" });
+    await using server = startPatientServer({ SHUTDOWN_GRACE_MS: "3600000" });
     await createTopic(server, "t");
     const stalled = await RawClient.subscribe(server, "stalled");
     await using other = await Client.connect(server);
