@@ -112,6 +112,7 @@ export class Client<T extends object = Topics> {
         return repaired<T[K]>(gap, {
           fetch: (seq, until) => this.history(topic, { since: { epoch: gap.epoch, seq }, until, signal }),
           pause: () => sleep(backoff.next(), signal),
+          isOver: () => this.state === "closed",
           failed: this.#failed,
         });
       },

@@ -12,6 +12,8 @@ export type RepairPorts<T> = {
   fetch(since: number, until: number): Promise<HistoryPage<T>>;
   /** Waits before another try. Rejects when nobody wants the events any more. */
   pause(): Promise<void>;
+  /** Whether no other try may go better. */
+  isOver(): boolean;
   failed(cause: unknown): void;
 };
 
@@ -63,6 +65,7 @@ async function ask<T>(
         ports.failed(cause);
         return "missing";
       }
+      if (ports.isOver()) return "missing";
       await ports.pause();
     }
   }

@@ -30,6 +30,8 @@ export interface Resumable {
   dropped(last: number): void;
   /** The connection is lost, or the topic not there yet. */
   wait(cause?: PubSubError): void;
+  /** Ends it. Nothing more is handed out, nor fetched. */
+  close(): void;
   /** Ends it, though the server may not know. What waits is still handed out. */
   end(cause: PubSubError | undefined): void;
 }
@@ -197,6 +199,9 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
           yield one;
         }
       }
+    } catch (cause) {
+      // Whoever closes it wants nothing more, and no error of what was being fetched.
+      if (!this.#ended.signal.aborted) throw cause;
     } finally {
       this.close();
     }

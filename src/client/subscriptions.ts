@@ -64,7 +64,10 @@ export class Subscriptions {
     this.#retries.clearAll();
     const all = [...this.#byTopic.values()];
     this.#byTopic.clear();
-    for (const subscription of all) subscription.end(cause);
+    for (const subscription of all) {
+      if (cause === undefined) subscription.close();
+      else subscription.end(cause);
+    }
   }
 
   event(topic: string, event: ReceivedEvent): void {

@@ -50,7 +50,7 @@ describe("the OpenAPI document", () => {
         if (Number(status) < 400) continue;
         const { examples } = response.parse(text).content["application/problem+json"];
         for (const [code, { value }] of Object.entries(examples)) {
-          expect([value.code, value.status]).toEqual([z.enum([value.code]).parse(code), Number(status)]);
+          expect([String(value.code), value.status]).toEqual([code, Number(status)]);
           count++;
         }
       }

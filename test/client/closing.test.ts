@@ -99,6 +99,16 @@ describe.each(Object.keys(RUNTIMES))("in %s, a client leaves nothing behind that
     });
   });
 
+  test("while it repairs a gap, and history cannot be reached", async () => {
+    await using server = startTestServer({ TOPICS: "t,u" });
+    expect(await close(runtime, "while it repairs", server.url)).toEqual({
+      ...LEFT,
+      before: "connected",
+      publishing: "resolved",
+      flushing: "resolved",
+    });
+  });
+
   test("while what it has published waits for an ack that does not come", async () => {
     // Past the handshake, this server says nothing.
     const server = Bun.serve({

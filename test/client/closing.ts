@@ -44,6 +44,13 @@ async function run() {
     },
   };
   const { client, subscription, publishing } = open(options[moment]);
+  if (moment === "while it repairs") {
+    // The reader asks for what is missing, and the server of history is away.
+    globalThis.fetch = Object.assign(() => Promise.reject(new Error("away")), { preconnect: () => {} });
+    const gaps = client.subscribe("u", { signal, repair: true, queue: 1, onEvent: () => {} });
+    while (gaps.state !== "live") await tick(5);
+    await client.publishBatch("u", [{ payload: 1 }, { payload: 2 }, { payload: 3 }]);
+  }
   if (moment === "at once") await client.close();
   if (moment === "while its token is renewed") while (asked < 2) await tick(5);
   if (moment === "while it flushes") while (client.state !== "connected") await tick(5);
