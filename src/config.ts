@@ -193,6 +193,14 @@ export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([key, 
   return { key, variable, flag, default: fallback, range, help, bare: bare ?? false };
 });
 
+/** The settings that bound memory, rates or numbers, by variable. 0 is no limit where the setting says so. */
+export function limitsOf(config: Config): Record<string, number> {
+  const bounds = /^MAX_|_BYTES$/;
+  const values = new Map<string, unknown>(Object.entries(config));
+  const limits = settings.filter(({ variable }) => bounds.test(variable));
+  return Object.fromEntries(limits.map(({ key, variable }) => [variable, Number(values.get(key))]));
+}
+
 /** The user asks for something that does not exist, or sets a value that is not allowed. */
 export class UsageError extends Error {}
 

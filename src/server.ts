@@ -1,7 +1,7 @@
 import { version } from "../package.json";
 import { Authenticator, type Credentials } from "./auth/authenticator.ts";
 import { Broker } from "./broker/broker.ts";
-import type { Config } from "./config.ts";
+import { limitsOf, type Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
 import { MemoryEngine } from "./engine/memory.ts";
 import { addressBy } from "./http/client.ts";
@@ -20,6 +20,7 @@ import { BrokerLog } from "./ops/broker-log.ts";
 import { ClientAddress } from "./ops/client-address.ts";
 import { Clock } from "./ops/clock.ts";
 import type { Logger } from "./ops/logger.ts";
+import { watchLoopDelay } from "./ops/loop-delay.ts";
 import { Metrics } from "./ops/metrics.ts";
 import { PublishLimits } from "./ops/publish-limits.ts";
 import { nextTurn } from "./ops/next-turn.ts";
@@ -59,9 +60,6 @@ export type ServerParts = {
   saySoMs?: number | undefined;
 };
 
-/** How often key sets are fetched anew, in milliseconds. */
-const REFRESH_MS = 600_000;
-
 /** The least bound on what all connections that are being closed may leave unsent together, in bytes. */
 const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
 
@@ -89,7 +87,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   const memory = new MemoryEngine(config, { broker, clock, makeEpoch });
   for (const name of new Set([...(config.topics ?? []), ...(config.topicsFile ?? [])])) memory.createTopic(name);
   const engine = engineOver(memory);
-  const scheduler = new FlushScheduler(() => broker.flush(), config.flushIntervalMs, log);
+  const scheduler = new FlushScheduler(() => broker.flush(), config.flushIntervalMs, log, metrics);
   const heartbeat = new Heartbeat<ConnectedPeer>(config.heartbeatIntervalMs, clock, log);
   const progress = kernel && new Progress(kernel.sockets);
   const budget = new AnswerBudget(config.unreadAnswerBytes);
@@ -132,6 +130,9 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     addressOf: addressBy(new ClientAddress(config.trustedProxies)),
     stopping: () => stopping,
     startedAt,
+    closing,
+    limits: limitsOf({ ...config, maxConnections }),
+    maxFiles: kernel?.files.limit,
   };
   const listener = new Listener(config.port, tls, (at, pair) =>
     Bun.serve({
@@ -148,12 +149,14 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     }),
   );
   grants.start();
+  const stopWatchingLoop = watchLoopDelay(metrics.loopDelay);
   heartbeat.start(listener, {
     peers: registry,
     progress,
+    missed: () => metrics.missedHeartbeat(),
     giveUp: (peer) => {
       throttle.warn("no sign of life from a client through two heartbeats: closing its connection", factsOf(peer));
-      broker.end(peer.session, "connection closed");
+      broker.end(peer.session, "connection_closed");
       peer.close(CLOSE.noSignOfLife);
     },
   });
@@ -161,8 +164,10 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   const shownHost = config.host.includes(":") ? `[${config.host}]` : config.host;
   const url = `${tls ? "https" : "http"}://${shownHost}:${port}`;
   log.info(`listening on ${url}`, { version, host: config.host, port, pid: process.pid });
-  const facts = { host: config.host, asksForCredential: auth.required, encrypted: tls !== undefined };
-  for (const danger of dangersOf(facts)) log.warn(danger, { host: config.host });
+  const { host } = config;
+  for (const danger of dangersOf({ host, asksForCredential: auth.required, encrypted: tls !== undefined })) {
+    log.warn(danger, { host });
+  }
   const memoryBytes = process.constrainedMemory();
   for (const shortage of shortagesOf({ ...config, memoryBytes })) log.warn(shortage, { bytes: memoryBytes });
   if (maxConnections < config.maxConnections) {
@@ -199,9 +204,6 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       if (listener.renew(pair)) guardListener(port);
     },
   });
-  const refreshing = setInterval(() => {
-    auth.refresh().catch((cause: unknown) => log.error("the key set stays as it was: it cannot be fetched", { cause }));
-  }, REFRESH_MS).unref();
 
   return {
     url,
@@ -212,7 +214,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       engine.close();
       heartbeat.stop();
       grants.stop();
-      clearInterval(refreshing);
+      stopWatchingLoop();
       const connections = registry.size;
       const before = closing.ended;
       const deadline = performance.now() + config.shutdownGraceMs;
@@ -222,10 +224,9 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       await listener.stop(left);
       kernel?.files.stop();
       throttle.stop();
-      const told = closing.ended.told - before.told;
-      const cutOff = closing.ended.cutOff - before.cutOff;
-      const uptimeSec = Math.round((performance.now() - startedAt) / 1000);
-      log.info("stopped", { connections, told, cut_off: cutOff, ...metrics.totals, uptime_sec: uptimeSec });
+      const ended = { told: closing.ended.told - before.told, cut_off: closing.ended.cutOff - before.cutOff };
+      const uptime_sec = Math.round((performance.now() - startedAt) / 1000);
+      log.info("stopped", { connections, ...ended, ...metrics.totals, uptime_sec });
     },
   };
 }

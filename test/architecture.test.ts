@@ -10,7 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "engine/": ["protocol/"],
   "auth/": ["protocol/", "jose", "zod", "node:crypto", "node:fs"],
   "broker/": ["protocol/"],
-  "ops/": ["protocol/", "type broker/", "node:net"],
+  "ops/": ["protocol/", "type broker/", "../package.json", "node:fs", "node:net"],
   "kernel/": ["protocol/", "bun:ffi", "node:fs"],
   "transport/": ["auth/", "protocol/", "broker/", "type engine/", "ops/", "type kernel/", "type bun"],
   "api-docs/": ["protocol/", "zod"],
@@ -60,7 +60,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "reload.ts",
     "type tls.ts",
     "transport/",
-    "type config.ts",
+    "config.ts",
     "../package.json",
   ],
   "main.ts": [

@@ -28,6 +28,7 @@ export type Answer = {
 const EPOCH = "9f2c41d07a3e";
 const ID = "550e8400-e29b-41d4-a716-446655440000";
 const TS = "2026-11-21T22:53:00.000Z";
+const LEDGER = { due: 140, delivered: 125, dropped: { queue_full: 12 }, queued: 3, unflushed: 0 };
 
 /** Every request over HTTP but `GET /ws`, which the AsyncAPI document has. A test holds it against the routes of the server. */
 export const OPERATIONS: readonly Operation[] = [
@@ -62,8 +63,19 @@ export const OPERATIONS: readonly Operation[] = [
       seq: 1042,
       oldest_seq: 943,
       history: { messages: 100, bytes: 21460 },
+      ledger: LEDGER,
       subscribers_total: 1,
-      subscribers: [{ client_id: "dashboard-1", transport: "websocket", queued: 0, dropped: 12, connected_since: TS }],
+      subscribers: [
+        {
+          client_id: "dashboard-1",
+          transport: "websocket",
+          address: "192.0.2.17",
+          queued: 3,
+          dropped: 12,
+          connected_since: TS,
+          ledger: LEDGER,
+        },
+      ],
     }),
     errors: ["TOPIC_NOT_FOUND"],
   },

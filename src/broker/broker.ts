@@ -1,15 +1,18 @@
 import { CLOSE, topicNotFound } from "../protocol/codes.ts";
 import { encodeEvent, type History, type Place, type TopicText } from "../protocol/encode.ts";
 import type { Subscribed } from "../protocol/frames.ts";
+import type { EndReason } from "../protocol/ledger.ts";
 import type { HistoryRange, Placed } from "../protocol/messages.ts";
 import { admit, queueOf } from "./admission.ts";
+import { backlogOf, type Backlog } from "./backlog.ts";
 import type { Queue } from "./cursor.ts";
 import { Deletions } from "./deletions.ts";
-import { endingOf, type EndReason } from "./endings.ts";
+import { endingOf } from "./endings.ts";
 import { Fanout, lagAll, type Readers } from "./fanout.ts";
 import { HistoryBudget } from "./history-budget.ts";
+import { addTo } from "./ledger.ts";
 import type { BrokerLimits, BrokerPorts, Peer } from "./ports.ts";
-import { recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
+import { outcomeOf, recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
 import { Session } from "./session.ts";
 import { findMessage, historyOf, topicDetail, type SubscriberPage, type TopicDetail } from "./stats.ts";
 import { Subscription, type Shared } from "./subscription.ts";
@@ -44,7 +47,7 @@ export class Broker {
     const { metrics, observer } = ports;
     this.#shared = { budget: this.#budget, metrics, observer };
     this.#fanout = new Fanout({ metrics, observer, tooSlow: this.#disconnect });
-    this.#deletions = new Deletions({ soon: ports.soon, end: (one) => this.#end(one, "topic deleted") });
+    this.#deletions = new Deletions({ soon: ports.soon, end: (one) => this.#end(one, "topic_deleted") });
   }
 
   // Called by an engine.
@@ -82,9 +85,11 @@ export class Broker {
     if (first > log.newest + 1) this.#skipTo(readers, first - 1);
     const before = log.newest;
     let seq = first;
+    let due = 0;
     for (const message of messages) {
       if (seq++ <= log.newest) continue;
       if (topic.full || this.#budget.over) this.flush();
+      due += subscriptions.size;
       const event = encodeEvent(text, log.newest + 1, message, ts);
       this.#budget.append(log, event, findable ? message.id.toLowerCase() : undefined);
       this.#fanout.append(readers, event);
@@ -92,6 +97,7 @@ export class Broker {
     const added = log.newest - before;
     if (added === 0) return;
     this.#ports.metrics.published(added);
+    this.#ports.metrics.due(due);
     this.#ports.wake(added, subscriptions.size);
   }
 
@@ -130,6 +136,7 @@ export class Broker {
     if (subscription.pending && this.#fanout.enqueue(subscription)) this.#ports.wake(0, 0);
     // If a subscriber asks again, what is queued for it is not missed, even if history no longer has it.
     const recovery = recoveryOf(topic, options.since, Math.min(start ?? 0, subscription.position));
+    if (options.since !== undefined) this.#ports.metrics.resumed(outcomeOf(recovery));
     return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay, ...recovery };
   }
 
@@ -168,6 +175,11 @@ export class Broker {
     return { topics: this.#topics.size, subscriptions: this.#subscriptions, historyBytes: this.#budget.used };
   }
 
+  /** What waits for subscribers; linear in their number. */
+  get backlog(): Backlog {
+    return backlogOf(this.#topics.values(), this.#deletions.left);
+  }
+
   /** How many subscribers a topic has; 0 if there is no such topic. */
   subscribersOf(name: string): number {
     return this.#topics.get(name)?.subscriptions.size ?? 0;
@@ -191,8 +203,8 @@ export class Broker {
   /** Ends a subscription that asked to be disconnected instead of losing events, and closes its connection. */
   readonly #disconnect = (subscription: Subscription<Session>): void => {
     const { session, peer } = subscription;
-    this.#end(subscription, "too slow");
-    this.end(session, "connection closed");
+    this.#end(subscription, "too_slow");
+    this.end(session, "connection_closed");
     peer.close(CLOSE.slowConsumer);
   };
 
@@ -212,7 +224,8 @@ export class Broker {
     const { session, topic, clientId, peer } = subscription;
     const { sends, tells, notice } = endingOf(reason);
     if (sends) session.send(subscription);
-    subscription.end(tells);
+    subscription.end(reason, tells);
+    addTo(topic.ended, subscription.ledger());
     session.remove(subscription);
     // Subscriptions of a deleted topic are no longer counted, and a new topic may have its name.
     if (!topic.deleted && this.#topics.get(topic.name)?.subscriptions.delete(clientId)) this.#subscriptions--;
@@ -224,6 +237,7 @@ export class Broker {
   #skipTo(readers: Readers, newest: number): void {
     this.flush();
     lagAll(readers);
+    this.#ports.metrics.due((newest - readers.topic.log.newest) * readers.subscriptions.size);
     this.#budget.skipTo(readers.topic.log, newest);
   }
 

@@ -1,4 +1,6 @@
 import type { Overflow } from "../protocol/frames.ts";
+import type { Dropped } from "../protocol/ledger.ts";
+import { addDropped } from "./ledger.ts";
 
 /** The events that a log holds: the `seq` of the oldest and of the newest. */
 export type LogBounds = { readonly oldest: number; readonly newest: number };
@@ -30,11 +32,14 @@ export class Cursor {
   #droppedTo = 0;
   /** 0 while nothing is pinned. */
   #pinnedFrom = 0;
-  #dropped = 0;
+  /** The events after this one were to be sent. A replay moves it back by as many as it goes back. */
+  #dueAfter: number;
+  #dropped: Dropped | undefined;
 
   /** @param sent the `seq` before its first event */
   constructor(sent: number) {
     this.#sent = sent;
+    this.#dueAfter = sent;
   }
 
   /** Everything up to this `seq` was sent, or reported as lost. */
@@ -47,9 +52,14 @@ export class Cursor {
     return this.#replayEnd;
   }
 
-  /** How many events were reported as lost in total. */
-  get dropped(): number {
-    return this.#dropped;
+  /** How many events are lost and reported, by reason. */
+  get dropped(): Dropped {
+    return this.#dropped ?? {};
+  }
+
+  /** How many events were to be sent so far. */
+  due(newest: number): number {
+    return newest - this.#dueAfter;
   }
 
   /** Records that everything up to `seq` was sent. */
@@ -57,9 +67,10 @@ export class Cursor {
     this.#sent = seq;
   }
 
-  /** Records that everything after `sent`, up to `seq`, is reported as lost. */
-  lose(seq: number): void {
-    this.#dropped += seq - this.#sent;
+  /** Records that everything after `sent`, up to `seq`, is reported as lost for these reasons. */
+  lose(seq: number, reasons: Dropped): void {
+    this.#dropped ??= {};
+    addDropped(this.#dropped, reasons);
     this.#sent = seq;
   }
 
@@ -91,8 +102,9 @@ export class Cursor {
     return Math.min(start, Math.max(this.#sent, this.#replayEnd, this.#droppedTo));
   }
 
-  /** Moves to `start`. Events from there to `end` become replay. */
+  /** Moves to `start`. Events from there to `end` become replay. Those sent before are to be sent again. */
   replay(start: number, end: number): void {
+    this.#dueAfter += start - this.#sent;
     this.#sent = start;
     this.#replayEnd = end;
   }
@@ -107,16 +119,27 @@ export class Cursor {
   }
 
   /**
-   * How many events wait to be sent, and how many are lost, reported or not.
+   * How many events wait to be sent.
    *
    * @param queue the policy, if it is still to be applied
    */
-  stats(log: LogBounds, queue: Queue | undefined): { queued: number; dropped: number } {
-    const { oldest, newest } = log;
-    const droppedTo = queue === undefined ? this.#droppedTo : this.dropsTo(newest, queue);
+  queued(log: LogBounds, queue: Queue | undefined): number {
+    const droppedTo = queue === undefined ? this.#droppedTo : this.dropsTo(log.newest, queue);
     const replay = Math.max(0, this.#replayEnd - this.goneUntil(log));
-    const live = newest - Math.max(this.#sent, this.#replayEnd, droppedTo, oldest - 1);
-    const queued = replay + live;
-    return { queued, dropped: this.#dropped + (newest - this.#sent - queued) };
+    return replay + log.newest - Math.max(this.#sent, this.#replayEnd, droppedTo, log.oldest - 1);
+  }
+
+  /** How many events are lost and not reported yet, by reason; see {@link queued}. */
+  unreported(log: LogBounds, queue: Queue | undefined): Dropped {
+    const droppedTo = queue === undefined ? this.#droppedTo : this.dropsTo(log.newest, queue);
+    const lost = log.newest - this.#sent - this.queued(log, queue);
+    const queue_full = Math.max(0, droppedTo - Math.max(this.#sent, this.#replayEnd));
+    return { queue_full, not_in_history: lost - queue_full };
+  }
+
+  /** Why the events from `sent` to `seq` cannot be sent, if none of them can. */
+  lossesTo(seq: number): Dropped {
+    const queue_full = Math.max(0, Math.min(seq, this.#droppedTo) - Math.max(this.#sent, this.#replayEnd));
+    return { queue_full, not_in_history: seq - this.#sent - queue_full };
   }
 }

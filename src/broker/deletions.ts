@@ -23,6 +23,11 @@ export class Deletions {
     this.#ports = ports;
   }
 
+  /** Those that have not ended yet, and some that have meanwhile for another reason. */
+  get left(): Iterable<Subscription<Session>> {
+    return this.#left;
+  }
+
   /** Takes the subscriptions of a deleted topic. Ends some of them now, unless others are still waiting. */
   add(subscriptions: Iterable<Subscription<Session>>): void {
     const idle = this.#left.length === 0;

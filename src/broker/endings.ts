@@ -1,4 +1,5 @@
 import type { Notice } from "../protocol/frames.ts";
+import type { EndReason } from "../protocol/ledger.ts";
 
 type Ending = {
   /** Whether the subscription is first sent what its peer takes at once. */
@@ -10,29 +11,26 @@ type Ending = {
 };
 
 /** Why a subscription ends, and what happens to its queued events. */
-export const ENDINGS = {
+const ENDINGS: Readonly<Record<EndReason, Ending>> = {
   unsubscribed: { sends: true, tells: true },
   replaced: {
     sends: true,
     tells: true,
     notice: (topic) => ({ type: "info", msg: "subscription_replaced", topic }),
   },
-  "topic deleted": { sends: true, tells: true, notice: (topic) => ({ type: "info", msg: "topic_deleted", topic }) },
+  topic_deleted: { sends: true, tells: true, notice: (topic) => ({ type: "info", msg: "topic_deleted", topic }) },
   shutdown: {
     sends: true,
     tells: true,
     notice: (topic) => ({ type: "info", msg: "topic_deleted", topic, reason: "shutdown" }),
   },
   revoked: { sends: true, tells: true, notice: (topic) => ({ type: "info", msg: "subscription_revoked", topic }) },
-  /** The server closes the connection for another reason. */
-  "connection closed": { sends: true, tells: true },
-  /** It asked to be disconnected instead of losing events. It is told of the gap now. */
-  "too slow": { sends: false, tells: true },
-  /** Its client is gone, or gets nothing more. */
-  gone: { sends: false, tells: false },
-} as const satisfies Record<string, Ending>;
-
-export type EndReason = keyof typeof ENDINGS;
+  connection_closed: { sends: true, tells: true },
+  // It is told of the gap now.
+  too_slow: { sends: false, tells: true },
+  // Its client is gone, or gets nothing more.
+  disconnected: { sends: false, tells: false },
+};
 
 export function endingOf(reason: EndReason): Ending {
   return ENDINGS[reason];

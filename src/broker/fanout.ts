@@ -80,7 +80,7 @@ export class Fanout {
       this.#ports.observer.fault(cause);
       return false;
     }
-    subscription.catchUp();
+    subscription.catchUp(texts.length);
     return true;
   }
 
@@ -90,7 +90,7 @@ export class Fanout {
       if (subscription.pending) this.enqueue(subscription);
       return;
     }
-    subscription.noteOverflow();
+    subscription.noteBacklog();
     if (subscription.tooSlow) this.#ports.tooSlow(subscription);
   }
 

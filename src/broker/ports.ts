@@ -1,6 +1,6 @@
 import type { Close } from "../protocol/codes.ts";
 import type { Notice, Transport } from "../protocol/frames.ts";
-import type { EndReason } from "./endings.ts";
+import type { Dropped, EndReason, ResumeOutcome } from "../protocol/ledger.ts";
 
 /** What a session sends in one go. */
 export interface Batch {
@@ -49,8 +49,18 @@ export interface BrokerMetrics {
   published(messages: number): void;
   /** Events were handed to a subscriber's peer. */
   delivered(events: number): void;
-  /** A subscriber lost events because it was too slow. */
-  dropped(events: number): void;
+  /** So many events more are to be sent: to each subscriber what was published, and replay. */
+  due(events: number): void;
+  /** Events were not sent, and will not be. */
+  dropped(events: Dropped): void;
+  /** A subscriber was told of a gap. */
+  gapTold(): void;
+  /** So many events of history are to be sent to a subscriber that asked for them. */
+  replayed(events: number): void;
+  /** A subscriber came back with a position. */
+  resumed(outcome: ResumeOutcome): void;
+  /** So many events wait for one subscriber, whose peer is blocked. */
+  waiting(events: number): void;
 }
 
 /** A subscription, as the log names it. */

@@ -1,5 +1,6 @@
 import { ProtocolError } from "../protocol/codes.ts";
 import type { Overflow, Subscribed } from "../protocol/frames.ts";
+import type { ResumeOutcome } from "../protocol/ledger.ts";
 import type { Topic } from "./topic.ts";
 
 /** What a subscriber may ask for besides the events published from now on. */
@@ -21,6 +22,11 @@ export function replayStart(topic: Topic, { last_n = 0, since }: SubscribeOption
   if (since.seq <= log.newest) return Math.max(since.seq, historyStart);
   const message = `There is no seq ${since.seq} in this epoch yet: the newest is ${log.newest}`;
   throw new ProtocolError("BAD_REQUEST", message, { topic: topic.name });
+}
+
+export function outcomeOf({ recovered, missed }: Pick<Subscribed, "recovered" | "missed">): ResumeOutcome {
+  if (recovered === true) return "recovered";
+  return missed === undefined ? "epoch_over" : "partial";
 }
 
 /** What the ack tells a subscriber that asked for everything after `since` and is sent everything after `from`. */

@@ -3,6 +3,8 @@ import { tsOf, type History, type Place } from "../protocol/encode.ts";
 import type { HistoryRange } from "../protocol/messages.ts";
 import type { Readers } from "./fanout.ts";
 import type { Transport } from "../protocol/frames.ts";
+import type { Ledger } from "../protocol/ledger.ts";
+import { addTo, emptyLedger, totalOf } from "./ledger.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
@@ -17,6 +19,8 @@ export type SubscriberStats = {
   queued: number;
   /** Events that it lost, reported or not. */
   dropped: number;
+  address: string | undefined;
+  ledger: Ledger;
   /** In milliseconds since 1970 UTC. */
   connectedAt: number;
 };
@@ -29,6 +33,8 @@ export type TopicDetail = {
   oldestSeq: number;
   /** The memory that the log takes, in bytes. */
   bytes: number;
+  /** Of all subscribers together, those whose subscription has ended included. */
+  ledger: Ledger;
   /** How many subscribers there are. */
   total: number;
   /** The selected subscribers, sorted by `client_id` in UTF-16 code units. */
@@ -44,6 +50,7 @@ export function topicDetail({ topic, subscriptions }: Readers, { limit, after }:
     seq: log.newest,
     oldestSeq: historyStart + 1,
     bytes: log.bytes,
+    ledger: ledgerOf(topic, subscriptions.values()),
     total: subscriptions.size,
     subscribers: page.map(subscriberStats),
   };
@@ -51,7 +58,17 @@ export function topicDetail({ topic, subscriptions }: Readers, { limit, after }:
 
 function subscriberStats(subscription: Subscription<Session>): SubscriberStats {
   const { clientId, peer } = subscription;
-  return { clientId, transport: peer.transport, ...subscription.stats(), connectedAt: peer.connectedAt };
+  const { transport, address, connectedAt } = peer;
+  const { unreported: _, ...ledger } = subscription.ledger();
+  const queued = ledger.queued + ledger.unflushed;
+  return { clientId, transport, address, queued, dropped: totalOf(ledger.dropped), connectedAt, ledger };
+}
+
+function ledgerOf({ ended }: Topic, subscriptions: Iterable<Subscription<Session>>): Ledger {
+  const sum = emptyLedger();
+  addTo(sum, ended);
+  for (const subscription of subscriptions) addTo(sum, subscription.ledger());
+  return sum;
 }
 
 /** The place of a message that can be found by `key`, if history still has it. */

@@ -1,6 +1,8 @@
 import { slowConsumer } from "../protocol/encode.ts";
+import type { Dropped, EndReason, Ledger } from "../protocol/ledger.ts";
 import { Cursor, type Queue } from "./cursor.ts";
 import type { HistoryBudget, PinnedReplay } from "./history-budget.ts";
+import { addDropped, totalOf } from "./ledger.ts";
 import type { BrokerMetrics, BrokerObserver, Peer } from "./ports.ts";
 import type { Topic } from "./topic.ts";
 
@@ -35,6 +37,8 @@ export class Subscription<Session> {
   readonly #shared: Shared;
   readonly #cursor: Cursor;
   #caughtUp = false;
+  /** How many events its peer was handed. */
+  #delivered = 0;
   /** Whether its queue was full since it last caught up. */
   #fellBehind = false;
   #pinned: PinnedReplay | undefined;
@@ -68,9 +72,10 @@ export class Subscription<Session> {
     return this.position < this.topic.log.newest;
   }
 
-  /** Call when its position is `topic.flushed`. From then on the position follows `topic.flushed`. */
-  catchUp(): void {
+  /** Call when its peer was handed `events`, and its position is `topic.flushed`, which it follows from then on. */
+  catchUp(events: number): void {
     this.#caughtUp = true;
+    this.#delivered += events;
   }
 
   /** Gives it a cursor of its own, at `position`. */
@@ -79,10 +84,23 @@ export class Subscription<Session> {
     this.#cursor.moveTo(position);
   }
 
-  /** How many events wait to be sent, and how many are lost, reported or not. */
-  stats(): { queued: number; dropped: number } {
-    if (this.#caughtUp) this.#cursor.moveTo(this.position);
-    return this.#cursor.stats(this.topic.log, this.peer.blocked ? this.queue : undefined);
+  /** What became of the events that were to be sent to it, and how many of those dropped were not reported yet. */
+  ledger(): Ledger & { unreported: number } {
+    const { log, flushed } = this.topic;
+    const cursor = this.#synced;
+    const waiting = cursor.queued(log, this.#policy);
+    const unflushed = Math.min(waiting, log.newest - flushed);
+    const unreported = cursor.unreported(log, this.#policy);
+    const dropped = { ...cursor.dropped };
+    addDropped(dropped, unreported);
+    return {
+      due: cursor.due(log.newest),
+      delivered: this.#delivered,
+      dropped,
+      queued: waiting - unflushed,
+      unflushed,
+      unreported: totalOf(unreported),
+    };
   }
 
   /**
@@ -99,15 +117,18 @@ export class Subscription<Session> {
     if (start >= log.newest || (blocked && this.tooSlow)) return 0;
     if (blocked) this.applyOverflow();
     const from = this.#cursor.replayStart(start);
-    if (from > this.#cursor.sent) this.#report(from);
+    if (from > this.#cursor.sent) this.#report(from, { skipped: from - this.#cursor.sent });
     this.#unpin();
+    this.#shared.metrics.due(this.#cursor.sent - from);
     this.#cursor.replay(from, log.newest);
     if (blocked) this.pin();
+    this.#shared.metrics.replayed(log.newest - from);
     return log.newest - from;
   }
 
-  /** Call while the peer is blocked. Tells the observer once that the queue is full. */
-  noteOverflow(): void {
+  /** Call while the peer is blocked. Notes how much waits, and tells the observer once that the queue is full. */
+  noteBacklog(): void {
+    this.#shared.metrics.waiting(this.#synced.queued(this.topic.log, this.queue));
     if (this.#fellBehind || !this.#overflows) return;
     this.#fellBehind = true;
     this.#shared.observer.fellBehind(this);
@@ -137,20 +158,21 @@ export class Subscription<Session> {
     while (left > 0 && !peer.blocked && this.#cursor.sent < log.newest) {
       const gone = this.#cursor.goneUntil(log);
       if (gone > this.#cursor.sent) {
-        this.#report(gone);
+        this.#report(gone, this.#cursor.lossesTo(gone));
         continue;
       }
       const seq = this.#cursor.sent + 1;
       const text = this.#eventAt(seq);
       peer.event(text, seq);
       this.#cursor.moveTo(seq);
+      this.#delivered++;
       this.#shared.metrics.delivered(1);
       left -= text.length;
     }
     if (this.#cursor.sent >= this.#cursor.replayEnd) this.#unpin();
     if (this.#fellBehind && this.#cursor.sent === log.newest) {
       this.#fellBehind = false;
-      this.#shared.observer.caughtUp(this, this.#cursor.dropped);
+      this.#shared.observer.caughtUp(this, totalOf(this.#cursor.dropped));
     }
     return left;
   }
@@ -163,27 +185,47 @@ export class Subscription<Session> {
     if (this.#pinned !== undefined) this.#cursor.pin(first);
   }
 
-  /** Releases everything. @param tell whether the client is told of the unsent events as a gap */
-  end(tell: boolean): void {
+  /**
+   * Releases everything. What is unsent is dropped for `reason`.
+   *
+   * @param tell whether the client is told of the unsent events as a gap
+   */
+  end(reason: EndReason, tell: boolean): void {
     this.lag();
-    if (tell && this.pending) this.#report(this.topic.log.newest);
-    this.#cursor.moveTo(this.topic.log.newest);
+    const { log } = this.topic;
+    if (this.pending) {
+      const losses = this.#cursor.unreported(log, this.#policy);
+      this.#report(log.newest, { ...losses, [reason]: this.#cursor.queued(log, this.#policy) }, tell);
+    }
     this.#unpin();
+  }
+
+  /** The overflow policy, if it is still to be applied. */
+  get #policy(): Queue | undefined {
+    return this.peer.blocked ? this.queue : undefined;
   }
 
   /** Whether more events are queued than allowed. Replay does not count. */
   get #overflows(): boolean {
-    if (this.#caughtUp) this.#cursor.moveTo(this.position);
-    return this.#cursor.overflows(this.topic.log.newest, this.queue.limit);
+    return this.#synced.overflows(this.topic.log.newest, this.queue.limit);
   }
 
-  /** Reports the gap from the cursor to `last`, and moves past it. */
-  #report(last: number): void {
+  /** The cursor, moved to the position. */
+  get #synced(): Cursor {
+    if (this.#caughtUp) this.#cursor.moveTo(this.position);
+    return this.#cursor;
+  }
+
+  /** Gives up the events from the cursor to `last`, and moves past them. @param tell whether the client is told */
+  #report(last: number, reasons: Dropped, tell = true): void {
     const first = this.#cursor.sent + 1;
     // With `latest`, the client expects gaps: the jump in `seq` shows them.
-    if (this.queue.overflow !== "latest") this.peer.notice(slowConsumer(this.topic.name, first, last));
-    this.#cursor.lose(last);
-    this.#shared.metrics.dropped(last - first + 1);
+    if (tell && this.queue.overflow !== "latest") {
+      this.peer.notice(slowConsumer(this.topic.name, first, last));
+      this.#shared.metrics.gapTold();
+    }
+    this.#cursor.lose(last, reasons);
+    this.#shared.metrics.dropped(reasons);
   }
 
   #eventAt(seq: number): string {

@@ -1,4 +1,5 @@
 import type { TopicText } from "../protocol/encode.ts";
+import { emptyLedger } from "./ledger.ts";
 import { TopicLog } from "./log.ts";
 import { BATCH_BYTES } from "./ports.ts";
 
@@ -8,6 +9,8 @@ export class Topic {
   readonly log: TopicLog;
   /** How many events may wait for one subscriber, at most. */
   readonly queueLimit: number;
+  /** What became of the events of the subscriptions that have ended. */
+  readonly ended = emptyLedger();
   /** Whether the topic was deleted. What was published before is still sent. */
   deleted = false;
   readonly #maxHistory: number;

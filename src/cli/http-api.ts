@@ -44,12 +44,15 @@ export class HttpApi {
     return this.#ask("GET /health", ANSWERS["GET /health"], "/health");
   }
 
-  /** The samples of `/metrics` that have no labels, by name (Prometheus text format). */
+  /** The samples of `/metrics` by name, those of different labels together (Prometheus text format). */
   async metrics(): Promise<ReadonlyMap<string, number>> {
     const { status, text } = await this.#fetch("GET", "/metrics", undefined, false);
     if (status !== 200) throw problemIn(text) ?? notOurs("GET", "/metrics", status);
-    const samples = [...text.matchAll(/^([a-z_]+) (\S+)$/gm)];
-    return new Map(samples.map(([, name = "", value]) => [name, Number(value)]));
+    const sums = new Map<string, number>();
+    for (const [, name = "", value] of text.matchAll(/^([a-z_]+)(?:\{.*\})? (\S+)$/gm)) {
+      sums.set(name, (sums.get(name) ?? 0) + Number(value));
+    }
+    return sums;
   }
 
   /** Whether it takes requests. It does not while it shuts down. */

@@ -1,3 +1,4 @@
+import type { Metrics } from "../ops/metrics.ts";
 import { ProtocolError } from "../protocol/codes.ts";
 import { shorten, type Read } from "../protocol/read.ts";
 
@@ -9,13 +10,15 @@ export function checked<T>(read: Read<T>): T {
   return read.content;
 }
 
+/** `maxMessageBytes` is the size past which nothing more is read. */
+export type BodyDeps = { maxMessageBytes: number; metrics: Metrics };
+
 /**
  * Reads a request's body as text.
  *
- * @param maxBytes the size past which nothing more is read
  * @throws {ProtocolError} `TOO_LARGE`, `UNSUPPORTED_ENCODING`, `BAD_REQUEST` if the body is incomplete or not UTF-8
  */
-export async function readText(request: Request, maxBytes: number): Promise<string> {
+export async function readText(request: Request, { maxMessageBytes: maxBytes, metrics }: BodyDeps): Promise<string> {
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     const detail = `The body has Content-Encoding '${shorten(encoding)}'; send it as it is, without one`;
@@ -33,6 +36,8 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
   } catch (cause) {
     if (cause instanceof ProtocolError) throw cause;
     throw new ProtocolError("BAD_REQUEST", "The body was not sent to its end");
+  } finally {
+    metrics.received.http += size;
   }
   try {
     return utf8.decode(Buffer.concat(chunks));

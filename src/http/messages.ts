@@ -8,30 +8,29 @@ import { networkOf } from "../ops/client-address.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { AddressOf } from "./client.ts";
 import { checkStill } from "./access.ts";
-import { checked, readText } from "./body.ts";
+import { checked, readText, type BodyDeps } from "./body.ts";
 import { readSlowly, type LargeAnswers, type Watched } from "./large-answers.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = {
+type Deps = BodyDeps & {
   auth: Authenticator;
   engine: Engine;
   answers: LargeAnswers;
   publishLimits: PublishLimits;
   addressOf: AddressOf;
-  maxMessageBytes: number;
 };
 
 /** The most history in one answer, in UTF-16 code units of events. The event that crosses it still goes whole. */
 export const HISTORY_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** `POST /topics/{name}/messages` */
-export function publishMessages({ auth, engine, publishLimits, addressOf, maxMessageBytes }: Omit<Deps, "answers">) {
+export function publishMessages({ auth, engine, publishLimits, addressOf, ...body }: Omit<Deps, "answers">) {
   return async (request: RoutedRequest, server: Watched, grant: Grant | undefined): Promise<Response> => {
     checked(readNoQuery(queryOf(request)));
     const network = networkOf(addressOf(request, server) ?? "");
     const name = topicOf(request);
     readSlowly(request, server);
-    const publication = checked(readMessages(await readText(request, maxMessageBytes), Bun.randomUUIDv7));
+    const publication = checked(readMessages(await readText(request, body), Bun.randomUUIDv7));
     checkStill(auth, grant, "publish", name);
     publishLimits.check(network, publication.messages);
     const { text, first, seq, duplicate } = await publish(engine, name, publication);

@@ -47,9 +47,15 @@ export type Methods<Server> = { readonly [method: string]: Access<Server> };
 /**
  * Handles one path: picks the handler by method.
  *
+ * @param pattern the path as the router has it, for the metrics
  * @param whileStopping whether the path still answers while the server shuts down
  */
-export function route<Server extends Locating>(deps: RouteDeps, methods: Methods<Server>, whileStopping = false) {
+export function route<Server extends Locating>(
+  deps: RouteDeps,
+  pattern: string,
+  methods: Methods<Server>,
+  whileStopping = false,
+) {
   const table = new Map(Object.entries(methods));
   const get = table.get("GET");
   if (get !== undefined) table.set("HEAD", get);
@@ -64,17 +70,21 @@ export function route<Server extends Locating>(deps: RouteDeps, methods: Methods
       return refuse(deps, new ProtocolError("METHOD_NOT_ALLOWED", detail), { allow });
     },
   };
-  return guarded<Server>(deps, whileStopping, ({ method }) => table.get(method) ?? wrongMethod);
+  return guarded<Server>(deps, pattern, whileStopping, ({ method }) => table.get(method) ?? wrongMethod);
 }
+
+/** The status with which a WebSocket begins (RFC 6455 §4.2.2). */
+const SWITCHING_PROTOCOLS = 101;
 
 /** Does what every path needs: checks who may ask, and turns whatever goes wrong into a problem document. */
 export function guarded<Server extends Locating>(
   deps: RouteDeps,
+  pattern: string,
   whileStopping: boolean,
   pick: (request: RoutedRequest) => Access<Server>,
 ) {
-  const { underWay } = deps;
-  return async (request: RoutedRequest, server: Server): Promise<Answer> => {
+  const { underWay, metrics } = deps;
+  const answerTo = async (request: RoutedRequest, server: Server): Promise<Answer> => {
     let allowed: Allowed = "no";
     try {
       allowed = deps.mayConnect(request);
@@ -95,6 +105,14 @@ export function guarded<Server extends Locating>(
       const headers = allowed === "no" ? {} : challenge(request, error.code);
       return withCors(request, allowed, refuse(deps, error, headers, deps.addressOf(request, server)));
     }
+  };
+  return async (request: RoutedRequest, server: Server): Promise<Answer> => {
+    const startedAt = performance.now();
+    const answer = await answerTo(request, server);
+    // A request that became a WebSocket has no answer.
+    const seconds = (performance.now() - startedAt) / 1000;
+    metrics.http.observe(request.method, pattern, answer?.status ?? SWITCHING_PROTOCOLS, seconds);
+    return answer;
   };
 }
 

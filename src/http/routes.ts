@@ -5,6 +5,7 @@ import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { Clock } from "../ops/clock.ts";
 import { ProtocolError } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
+import type { Closing } from "../transport/closing.ts";
 import type { PeerRegistry } from "../transport/peer-registry.ts";
 import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
@@ -15,7 +16,7 @@ import { openEvents } from "./events.ts";
 import { readSlowly, type LargeAnswers } from "./large-answers.ts";
 import { health, livez, readyz } from "./health.ts";
 import { publishMessages, readHistory } from "./messages.ts";
-import { showMetrics } from "./metrics.ts";
+import { showMetrics, type Limits } from "./metrics.ts";
 import { guarded, refuse, route, type Handler, type Methods, type RouteDeps } from "./route.ts";
 import { pathOf } from "./topic-path.ts";
 import { createTopic, deleteTopic, listTopics, showTopic, stats } from "./topics.ts";
@@ -24,11 +25,14 @@ export type HttpDeps = RouteDeps & {
   broker: Broker;
   engine: Engine;
   registry: PeerRegistry;
+  closing: Closing;
   events: SseTransport;
   answers: LargeAnswers;
   clock: Clock;
   maxMessageBytes: number;
   startedAt: number;
+  limits: Limits;
+  maxFiles: number | undefined;
   publishLimits: PublishLimits;
 };
 
@@ -36,8 +40,8 @@ type BunServer = Server<SocketData>;
 
 /** Every path of the server, for `Bun.serve`. */
 export function routes(deps: HttpDeps) {
-  const on = (methods: Methods<BunServer>) => route(deps, methods);
-  const always = (methods: Methods<BunServer>) => route(deps, methods, true);
+  const on = (methods: Methods<BunServer>) => (pattern: string) => route(deps, pattern, methods);
+  const always = (methods: Methods<BunServer>) => (pattern: string) => route(deps, pattern, methods, true);
   const open = (handle: Handler<BunServer>) => ({ needs: "nothing", handle }) as const;
   const anyone = (handle: Handler<BunServer>) => ({ needs: "credential", handle }) as const;
   const admin = (handle: Handler<BunServer>) => ({ needs: "admin", handle }) as const;
@@ -50,7 +54,7 @@ export function routes(deps: HttpDeps) {
       readSlowly(request, server);
       return handler(request, server, grant);
     };
-  return {
+  const table = {
     // A browser can set no header here: it authenticates with its first frame.
     "/ws": on({ GET: { ...open(upgrade(deps)), counts: true } }),
     "/topics": on({ GET: anyone(large(listTopics(deps))), POST: admin(createTopic(deps)) }),
@@ -67,6 +71,7 @@ export function routes(deps: HttpDeps) {
     "/livez": always({ GET: open(livez) }),
     "/readyz": always({ GET: open(readyz(deps)) }),
   };
+  return Object.fromEntries(Object.entries(table).map(([path, handler]) => [path, handler(path)]));
 }
 
 /** Any other path. */
@@ -75,7 +80,7 @@ export function notFound(deps: RouteDeps) {
     const detail = `There is nothing at ${shorten(pathOf(request))}`;
     return refuse(deps, new ProtocolError("NOT_FOUND", detail));
   };
-  const handler = guarded<BunServer>(deps, false, () => ({ needs: "credential", handle }));
+  const handler = guarded<BunServer>(deps, "other", false, () => ({ needs: "credential", handle }));
   return async (request: Request, server: BunServer): Promise<Response> =>
     (await handler(request, server)) ?? new Response(null, { status: 500 });
 }

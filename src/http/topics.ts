@@ -5,16 +5,16 @@ import type { Engine } from "../engine/engine.ts";
 import { readCreateTopic, readNoQuery, readTopicQuery } from "../protocol/http.ts";
 import { SUBSCRIBERS_PAGE } from "../protocol/schema.ts";
 import { checkStill } from "./access.ts";
-import { checked, readText } from "./body.ts";
+import { checked, readText, type BodyDeps } from "./body.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
-type Deps = { auth: Authenticator; broker: Broker; engine: Engine; maxMessageBytes: number };
+type Deps = BodyDeps & { auth: Authenticator; broker: Broker; engine: Engine };
 
 /** `POST /topics` */
-export function createTopic({ auth, engine, maxMessageBytes }: Omit<Deps, "broker">) {
+export function createTopic({ auth, engine, ...body }: Omit<Deps, "broker">) {
   return async (request: Request, _server: unknown, grant: Grant | undefined): Promise<Response> => {
     checked(readNoQuery(queryOf(request)));
-    const { name } = checked(readCreateTopic(await readText(request, maxMessageBytes)));
+    const { name } = checked(readCreateTopic(await readText(request, body)));
     checkStill(auth, grant, "admin");
     await engine.createTopic(name);
     return Response.json({ status: "created", topic: name }, { status: 201 });
@@ -37,17 +37,17 @@ export function showTopic({ broker, engine }: Pick<Deps, "broker" | "engine">) {
     const { limit = SUBSCRIBERS_PAGE, after } = checked(readTopicQuery(queryOf(request)));
     const name = topicOf(request);
     await engine.findTopic(name);
-    const { epoch, seq, oldestSeq, bytes, total, subscribers } = broker.topicDetail(name, { limit, after });
+    const { epoch, seq, oldestSeq, bytes, ledger, total, subscribers } = broker.topicDetail(name, { limit, after });
     return Response.json({
       topic: name,
       epoch,
       seq,
       oldest_seq: oldestSeq,
       history: { messages: seq - oldestSeq + 1, bytes },
+      ledger,
       subscribers_total: total,
-      subscribers: subscribers.map(({ clientId, transport, queued, dropped, connectedAt }) => {
-        const since = new Date(connectedAt).toISOString();
-        return { client_id: clientId, transport, queued, dropped, connected_since: since };
+      subscribers: subscribers.map(({ clientId, connectedAt, ...subscriber }) => {
+        return { client_id: clientId, ...subscriber, connected_since: new Date(connectedAt).toISOString() };
       }),
     });
   };

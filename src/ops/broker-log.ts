@@ -1,5 +1,5 @@
-import type { EndReason } from "../broker/endings.ts";
 import type { BrokerObserver, Subscriber } from "../broker/ports.ts";
+import type { EndReason } from "../protocol/ledger.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Throttle } from "./throttle.ts";
@@ -17,10 +17,12 @@ export class BrokerLog implements BrokerObserver {
   }
 
   subscribed(subscriber: Subscriber): void {
+    this.#metrics.subscribed();
     this.#log.debug("subscribed", facts(subscriber));
   }
 
   ended(subscriber: Subscriber, reason: EndReason): void {
+    this.#metrics.ended(reason);
     this.#log.debug("subscription ended", { ...facts(subscriber), reason });
   }
 

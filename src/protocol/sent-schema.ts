@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ERRORS, type AnswerCode } from "./codes.ts";
 import { TRANSPORTS, type Problem, type ServerFrame } from "./frames.ts";
+import { DROP_REASONS, type Ledger } from "./ledger.ts";
 import { payloadIn, SUBSCRIBERS_PAGE } from "./schema.ts";
 
 const text = z.string().min(1);
@@ -56,13 +57,25 @@ export const SENT_FRAMES = {
 
 export const serverFrame: z.ZodType<ServerFrame> = z.union(Object.values(SENT_FRAMES));
 
+const count = z.int().min(0);
+
+const ledger: z.ZodType<Ledger> = z.strictObject({
+  due: count,
+  delivered: count,
+  dropped: z.partialRecord(z.enum(DROP_REASONS), count),
+  queued: count,
+  unflushed: count,
+});
+
 /** A subscriber, as a topic's detail shows it. */
 const subscriber = z.strictObject({
   client_id: text,
   transport: z.enum(TRANSPORTS),
   queued: z.int().min(0),
   dropped: z.int().min(0),
+  address: z.string().optional(),
   connected_since: ts,
+  ledger,
 });
 
 /** Every JSON answer over HTTP, by method and path pattern. */
@@ -75,6 +88,7 @@ export const ANSWERS = {
     seq,
     oldest_seq: seq,
     history: z.strictObject({ messages: z.int().min(0), bytes: z.int().min(0) }),
+    ledger,
     subscribers_total: z.int().min(0),
     subscribers: z.array(subscriber).max(SUBSCRIBERS_PAGE),
   }),

@@ -2,6 +2,7 @@ import type { Grant } from "../auth/permissions.ts";
 import type { Peer } from "../broker/ports.ts";
 import type { Session } from "../broker/session.ts";
 import type { Fields } from "../ops/logger.ts";
+import type { Ending } from "../ops/connection-endings.ts";
 import type { HeartbeatPeer } from "./heartbeat.ts";
 
 /** A client's connection, whatever its transport. */
@@ -13,6 +14,8 @@ export interface ConnectedPeer extends Peer, HeartbeatPeer {
   readonly sentAll: boolean;
   /** What waits in this process until the kernel takes it, in bytes. */
   readonly unsentBytes: number;
+  /** How the connection came to its end, once it has, if that is known. One that is being closed has its close code. */
+  readonly ending: Ending | undefined;
   /** Blocks it, until {@link drained} is called. */
   hold(): void;
   /** Goes on, if the kernel has taken everything. */

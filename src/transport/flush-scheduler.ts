@@ -9,6 +9,8 @@ const SUBSCRIBERS_PER_MESSAGE = 16;
 /** After this many messages a flush does not wait for the end of the turn, unless waiting pays off. */
 const ENOUGH_MESSAGES = 32;
 
+export type FlushMetrics = { flushed(seconds: number): void };
+
 /**
  * Decides when to flush. A later flush puts more messages into one send. With an earlier one, clients wait less while
  * the server still reads.
@@ -23,22 +25,27 @@ export class FlushScheduler {
   readonly #flush: () => void;
   readonly #intervalMs: number;
   readonly #log: Logger;
+  readonly #metrics: FlushMetrics;
   #scheduled = false;
   #wokenAt = 0;
+  /** When the first of the messages was published. */
+  #firstAt = 0;
   /** How many were published since the last flush. */
   #messages = 0;
   #messagesLastTurn = 0;
   #mostSubscribers = 0;
 
   /** @param intervalMs how long events may wait to be sent together; 0 means until a turn ends */
-  constructor(flush: () => void, intervalMs: number, log: Logger) {
+  constructor(flush: () => void, intervalMs: number, log: Logger, metrics: FlushMetrics) {
     this.#flush = flush;
     this.#intervalMs = intervalMs;
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   /** Asks for a flush soon, after `messages` were published to `subscribers`. */
   wake(messages: number, subscribers: number): void {
+    if (this.#messages === 0) this.#firstAt = performance.now();
     this.#messages += messages;
     if (subscribers > this.#mostSubscribers) this.#mostSubscribers = subscribers;
     if (this.#intervalMs === 0 && this.#messages >= ENOUGH_MESSAGES && !this.#worthWaiting) this.#flushNow();
@@ -48,7 +55,7 @@ export class FlushScheduler {
       setTimeout(this.#end, this.#intervalMs);
       return;
     }
-    this.#wokenAt = performance.now();
+    this.#wokenAt = this.#firstAt;
     setImmediate(this.#endTurn);
   }
 
@@ -69,11 +76,13 @@ export class FlushScheduler {
   };
 
   #flushNow(): void {
+    const messages = this.#messages;
     this.#messages = 0;
     this.#messagesLastTurn = 0;
     this.#mostSubscribers = 0;
     try {
       this.#flush();
+      if (messages > 0) this.#metrics.flushed((performance.now() - this.#firstAt) / 1000);
     } catch (cause) {
       this.#log.error("cannot flush", { cause });
     }

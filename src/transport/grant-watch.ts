@@ -10,6 +10,9 @@ import { authorize, factsOf, type ConnectedPeer } from "./connected-peer.ts";
 /** How often grants are looked at, in milliseconds. */
 const LOOK_MS = 1000;
 
+/** How often key sets are fetched anew, in milliseconds. */
+const REFRESH_MS = 600_000;
+
 export type GrantWatchDeps = {
   auth: Authenticator;
   broker: Broker;
@@ -22,20 +25,27 @@ export type GrantWatchDeps = {
 
 /**
  * Ends what a credential allowed when that credential ends: a token that has expired, after `LEEWAY_SEC`, and a key that is
- * gone, at once.
+ * gone, at once. Fetches key sets anew from time to time.
  */
 export class GrantWatch {
   readonly #deps: GrantWatchDeps;
   readonly #toldOfExpiry = new WeakSet<ConnectedPeer>();
   #generation = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #refreshing: ReturnType<typeof setInterval> | undefined;
 
   constructor(deps: GrantWatchDeps) {
     this.#deps = deps;
   }
 
   start(): void {
-    if (!this.#deps.auth.required) return;
+    const { auth, log } = this.#deps;
+    if (!auth.required) return;
+    this.#refreshing ??= setInterval(() => {
+      auth
+        .refresh()
+        .catch((cause: unknown) => log.error("the key set stays as it was: it cannot be fetched", { cause }));
+    }, REFRESH_MS).unref();
     this.#timer ??= setInterval(() => {
       try {
         this.look();
@@ -47,7 +57,9 @@ export class GrantWatch {
 
   stop(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#refreshing);
     this.#timer = undefined;
+    this.#refreshing = undefined;
   }
 
   /** Tells and closes those whose token has expired. */
@@ -88,7 +100,7 @@ export class GrantWatch {
     throttle.warn("a connection is closed: it is no longer authorized", { ...factsOf(peer), reason });
     // What it has asked for and is not done yet is not allowed either.
     peer.grant = undefined;
-    broker.end(peer.session, "connection closed");
+    broker.end(peer.session, "connection_closed");
     peer.close(CLOSE.unauthorized);
     // Not when the client has read everything, which may take it as long as it likes.
     peer.finish();

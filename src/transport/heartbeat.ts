@@ -33,6 +33,8 @@ export type HeartbeatPorts<P> = {
   peers: Iterable<P> & { readonly size: number };
   /** Undefined if the system does not tell. */
   progress: Progress | undefined;
+  /** Called at each heartbeat for a peer that has not answered the one before. */
+  missed(): void;
   /** Called for a peer that counts as dead. */
   giveUp(peer: P): void;
 };
@@ -115,7 +117,9 @@ export class Heartbeat<P extends HeartbeatPeer> {
 
   #send(server: Pick<Server<unknown>, "publish">, ports: HeartbeatPorts<P>, slice: readonly P[]): void {
     const living = slice.filter((peer) => {
-      if (!this.#isDead(peer, ports.progress)) return true;
+      const isDead = this.#isDead(peer, ports.progress);
+      if (peer.unanswered > 0) ports.missed();
+      if (!isDead) return true;
       ports.giveUp(peer);
       return false;
     });

@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Transport } from "../protocol/frames.ts";
 import type { Logger } from "../ops/logger.ts";
+import { ENDINGS } from "../ops/connection-endings.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { NextTurn } from "../ops/next-turn.ts";
 import type { Throttle } from "../ops/throttle.ts";
@@ -105,6 +106,7 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   add(peer: ConnectedPeer): void {
     this.#peers.add(peer);
     this.#addresses.add(peer, peer.address);
+    this.#deps.metrics.opened(peer.transport);
     this.#deps.log.debug("connected", factsOf(peer));
   }
 
@@ -118,10 +120,10 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
   /** Call when the peer is being closed, and is sent nothing more of its subscriptions. */
   closing(peer: ConnectedPeer, close: Close): void {
     const { broker, closing, metrics, log } = this.#deps;
-    metrics.closed(close);
+    metrics.closed({ side: "server", cause: close.reason });
     log.debug("closing", { ...factsOf(peer), ...close });
     this.#peers.delete(peer);
-    broker.end(peer.session, "gone");
+    broker.end(peer.session, "disconnected");
     closing.add(peer);
   }
 
@@ -132,13 +134,14 @@ export class PeerRegistry implements Iterable<ConnectedPeer> {
 
   /** Call once the peer's connection is closed. */
   gone(peer: ConnectedPeer, reason: string): void {
-    const { broker, closing, log } = this.#deps;
+    const { broker, closing, metrics, log } = this.#deps;
     this.#addresses.remove(peer);
     this.unsent.forget(peer);
     this.removeStranger(peer);
     if (this.#peers.delete(peer)) {
+      metrics.closed(peer.ending ?? ENDINGS.lost);
       log.debug("disconnected", { ...factsOf(peer), reason });
-      broker.end(peer.session, "gone");
+      broker.end(peer.session, "disconnected");
     } else closing.remove(peer);
     if (this.total === 0) this.watcher?.emptied();
   }

@@ -1,4 +1,5 @@
 import type { ServerWebSocket } from "bun";
+import type { Sent } from "../ops/metrics.ts";
 
 type Sender = Pick<ServerWebSocket<unknown>, "sendText">;
 
@@ -18,3 +19,10 @@ export type Socket = Sender & { readonly data: { port?: number | undefined; addr
     | "terminate"
     | "close"
   >;
+
+/** Sends a frame, and counts its bytes. Returns the status that Bun gives: the bytes if the kernel took them, 0 or -1 if not. */
+export function sendText(socket: Sender, text: string, sent: Sent): number {
+  const status = socket.sendText(text);
+  sent.websocket += status > 0 ? status : Buffer.byteLength(text);
+  return status;
+}

@@ -5,6 +5,8 @@ import type { Look } from "../kernel/progress.ts";
 import type { Address } from "../kernel/sockets.ts";
 import type { Clock } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
+import { ENDINGS, type Ending } from "../ops/connection-endings.ts";
+import type { Metrics } from "../ops/metrics.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeAnswer, encodeNotice } from "../protocol/encode.ts";
 import { COMMENT, eventId, retryField, streamEvent } from "../protocol/event-stream.ts";
@@ -30,7 +32,13 @@ export class StreamEncoder {
 }
 
 /** What every peer of a server shares. */
-export type SsePeerDeps = { registry: PeerRegistry; clock: Clock; log: Logger; encoder: StreamEncoder };
+export type SsePeerDeps = {
+  registry: PeerRegistry;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  encoder: StreamEncoder;
+};
 
 /**
  * A stream of server-sent events as a peer. It has one subscription, which begins with the stream.
@@ -59,6 +67,7 @@ export class SsePeer implements ConnectedPeer {
   /** The size of the last write, and of those while blocked: no more can be unsent. */
   #written = 0;
   #closing = false;
+  ending: Ending | undefined;
 
   /** @param connect makes the session of this peer */
   constructor(deps: SsePeerDeps, from: ClientOrigin, connect: (peer: SsePeer) => Session) {
@@ -152,6 +161,7 @@ export class SsePeer implements ConnectedPeer {
   }
 
   cut(): void {
+    this.ending = ENDINGS.cutOff;
     this.#stream?.close(new Error("cut off"));
     this.gone("cut off");
   }
@@ -180,6 +190,7 @@ export class SsePeer implements ConnectedPeer {
     if (this.#stream === undefined || chunk.length === 0) return;
     this.#written = this.blocked ? this.#written + chunk.length : chunk.length;
     const written = this.#stream.write(chunk);
+    this.#deps.metrics.sent.sse += typeof chunk === "string" ? Buffer.byteLength(chunk) : chunk.byteLength;
     this.#stream.flush();
     if (typeof written === "number" || this.blocked) return;
     // Bun has taken the chunk all the same. No more follows until it has gone.

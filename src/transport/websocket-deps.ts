@@ -14,6 +14,7 @@ import type { PeerRegistry } from "./peer-registry.ts";
 export type WebSocketPeerDeps = {
   registry: PeerRegistry;
   clock: Clock;
+  metrics: Metrics;
   throttle: Throttle;
   nextTurn: NextTurn;
   /** Bounds what all clients together leave unread of their answers. */
@@ -32,7 +33,6 @@ export type WebSocketDeps = WebSocketPeerDeps & {
   /** How long a client has to show a credential, in milliseconds. */
   authTimeoutMs: number;
   log: Logger;
-  metrics: Metrics;
   publishLimits: PublishLimits;
   maxMessageBytes: number;
   /** Bounds what waits to be handled of all clients together. */

@@ -3,6 +3,7 @@ import type { Batch } from "../broker/ports.ts";
 import type { Session } from "../broker/session.ts";
 import type { Look } from "../kernel/progress.ts";
 import type { Address } from "../kernel/sockets.ts";
+import { endingBy, ENDINGS, type Ending } from "../ops/connection-endings.ts";
 import type { Close } from "../protocol/codes.ts";
 import { encodeNotice } from "../protocol/encode.ts";
 import type { Notice } from "../protocol/frames.ts";
@@ -12,7 +13,7 @@ import type { Frame, Sender } from "./intake.ts";
 import { Reading } from "./reading.ts";
 import { Receipts } from "./receipts.ts";
 import { RequestOrder, type Answerer } from "./request-order.ts";
-import type { Socket } from "./socket.ts";
+import { sendText, type Socket } from "./socket.ts";
 import type { WebSocketPeerDeps } from "./websocket-deps.ts";
 
 /** The payload of the ping behind the last frame. Its pong (RFC 6455 §5.5.3) says that everything before it was read. */
@@ -50,6 +51,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   handled = 0;
   #looksAgain = false;
   #closing: Close | undefined;
+  ending: Ending | undefined;
 
   /** @param connect makes the session of this peer */
   constructor(socket: Socket, deps: WebSocketPeerDeps, connect: (peer: WebSocketPeer) => Session) {
@@ -73,14 +75,14 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   send(texts: readonly string[]): void {
-    const [first] = texts;
-    if (first !== undefined && texts.length === 1) return this.event(first);
+    if (texts.length === 1 && texts[0] !== undefined) return this.event(texts[0]);
     let worst = Number.POSITIVE_INFINITY;
     let length = 0;
+    const { sent } = this.#deps.metrics;
     // The rest goes out when the cork ends. What the kernel leaves of it shows with the next send.
     this.#socket.cork((socket) => {
       for (const text of texts) {
-        worst = Math.min(worst, socket.sendText(text));
+        worst = Math.min(worst, sendText(socket, text, sent));
         length += text.length;
       }
     });
@@ -95,7 +97,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   event(text: string): void {
-    this.#note(this.#socket.sendText(text));
+    this.#note(sendText(this.#socket, text, this.#deps.metrics.sent));
     this.#count(text.length);
   }
 
@@ -110,12 +112,13 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   notice(notice: Notice): void {
-    this.#note(this.#socket.sendText(encodeNotice(notice, this.#deps.clock.iso())));
+    const { clock, metrics } = this.#deps;
+    this.#note(sendText(this.#socket, encodeNotice(notice, clock.iso()), metrics.sent));
   }
 
   /** Answers a request. If a client leaves too many answers unread, nothing is read from it until it has taken them all. */
   answerText(text: string): void {
-    const status = this.#socket.sendText(text);
+    const status = sendText(this.#socket, text, this.#deps.metrics.sent);
     this.#note(status);
     if (status === ENQUEUED && this.#reading.addUnread(text.length)) this.#pauseForUnread();
   }
@@ -156,10 +159,11 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   /** Call once the connection is closed. */
-  gone(reason: string): void {
+  gone(code: number, reason: string): void {
     this.open = false;
     this.#reading.forgetUnread();
-    this.#deps.registry.gone(this, reason);
+    this.ending ??= endingBy(code, reason);
+    this.#deps.registry.gone(this, `${code}${reason === "" ? "" : ` ${reason}`}`);
   }
 
   /** The order of its requests, made when one waits for an engine. */
@@ -185,8 +189,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   crowd(on: boolean): void {
-    if (on) this.#reading.pause("frames that wait");
-    else this.#reading.resume("frames that wait");
+    this.#reading[on ? "pause" : "resume"]("frames that wait");
   }
 
   #pauseForUnread(): void {
@@ -195,13 +198,12 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   listen(on: boolean): void {
-    if (on) this.#socket.subscribe(HEARTBEAT_TOPIC);
-    else this.#socket.unsubscribe(HEARTBEAT_TOPIC);
+    this.#socket[on ? "subscribe" : "unsubscribe"](HEARTBEAT_TOPIC);
   }
 
   ping(): void {
-    // The status is of no use: 0 means a ping without a payload as well as one that was dropped.
     this.#socket.ping();
+    // Its status is of no use: 0 means a ping without a payload as well as one that was dropped.
     this.#look();
   }
 
@@ -212,7 +214,6 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
     this.open = false;
     this.#deps.registry.closing(this, close);
     this.#socket.ping(RECEIPT);
-    // The client's pong has to be read.
     this.waiting.length = 0;
     this.#reading.resumeAll();
   }
@@ -222,6 +223,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   cut(): void {
+    this.ending ??= ENDINGS.cutOff;
     this.#socket.terminate();
   }
 

@@ -76,7 +76,8 @@ export class WebSocketTransport {
     } catch (cause) {
       const { code, reason } = CLOSE.limitExceeded;
       this.#refuse(peer, peer, cause, undefined, "a connection");
-      metrics.closed(CLOSE.limitExceeded);
+      metrics.opened("websocket");
+      metrics.closed({ side: "server", cause: reason });
       // The kernel takes these two frames at once, and delivers them whatever happens to the socket.
       socket.close(code, reason);
       return;
@@ -91,6 +92,7 @@ export class WebSocketTransport {
     const { peer } = socket.data;
     if (peer === undefined || !peer.open) return;
     peer.unanswered = 0;
+    this.#deps.metrics.received.websocket += Buffer.byteLength(message);
     this.#intake.take(peer, message);
   }
 
@@ -220,7 +222,7 @@ export class WebSocketTransport {
   }
 
   #close(socket: Socket, code: number, reason: string): void {
-    socket.data.peer?.gone(`${code}${reason === "" ? "" : ` ${reason}`}`);
+    socket.data.peer?.gone(code, reason);
   }
 }
 

@@ -4,6 +4,8 @@ import { OVERFLOWS, type Gap, type Notice, type Overflow } from "../../src/proto
 import { ProtocolError } from "../../src/protocol/codes.ts";
 import { slowConsumer } from "../../src/protocol/encode.ts";
 import { range } from "../support/account.ts";
+import { imbalance } from "../support/balance.ts";
+import { BrokerTotals } from "../support/broker-totals.ts";
 import { FakePeer } from "../support/fake-peer.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 import { makeBroker, type BrokerAndEngine } from "../support/make-broker.ts";
@@ -22,6 +24,9 @@ type NaiveSubscriber = {
   replay: number[];
   dropped: number[];
   queue: number[];
+  /** How many events it was sent, and how many it has lost for good. */
+  sent: number;
+  lost: number;
 };
 type NaiveTopic = { name: string; history: number[]; published: number; subscribers: Map<string, NaiveSubscriber> };
 type Client = { peer: FakePeer; session: Session; mine: Map<string, NaiveSubscriber>; tooSlow: boolean };
@@ -32,6 +37,7 @@ class Comparison {
   readonly maxHistory: number;
   readonly queueLimit: number;
   readonly broker: BrokerAndEngine;
+  readonly totals = new BrokerTotals();
   readonly topics = new Map<string, NaiveTopic>();
   readonly clients: Client[] = [];
   delivered = 0;
@@ -50,7 +56,7 @@ class Comparison {
       maxMessageBytes: 1e9,
       autoCreateTopics: false,
     };
-    this.broker = makeBroker({ limits });
+    this.broker = makeBroker({ limits, metrics: this.totals });
     for (let i = 0; i < 5; i++) this.clients.push(this.connect());
   }
 
@@ -80,10 +86,14 @@ class Comparison {
     const { topic, seq, message } = JSON.parse(text);
     expect(message.payload).toBe(`${topic} ${seq}`);
     const subscriber = this.#subscriber(client, topic, ending);
-    if (subscriber.overflow === "latest" && subscriber.replay.length === 0) subscriber.dropped = [];
+    if (subscriber.overflow === "latest" && subscriber.replay.length === 0) {
+      subscriber.lost += subscriber.dropped.length;
+      subscriber.dropped = [];
+    }
     const { replay, dropped, queue } = subscriber;
     const expected = replay.length > 0 ? replay.shift() : dropped.length > 0 ? "a gap first" : queue.shift();
     expect(seq).toBe(expected);
+    subscriber.sent++;
     this.delivered++;
   }
 
@@ -91,6 +101,7 @@ class Comparison {
     const subscriber = this.#subscriber(client, name, ending);
     const { replay, dropped, queue } = subscriber;
     const lost = range(first_seq, last_seq);
+    subscriber.lost += lost.length;
     expect(subscriber.overflow).not.toBe("latest");
     // Who is disconnected for one of its subscriptions is told of the others as well.
     const disconnected = client.peer.closed?.code === 1013;
@@ -175,7 +186,7 @@ class Comparison {
       subscribe();
       if (current !== undefined) this.ended(current, [{ type: "info", msg: "subscription_replaced", topic: name }]);
       const replay = last_n === 0 ? [] : topic.history.slice(-last_n);
-      const subscriber = { topic, id, client, replay, dropped: [], queue: [], limit, overflow };
+      const subscriber = { topic, id, client, replay, dropped: [], queue: [], limit, overflow, sent: 0, lost: 0 };
       topic.subscribers.set(id, subscriber);
       client.mine.set(name, subscriber);
     }
@@ -201,7 +212,9 @@ class Comparison {
     if (client.peer.blocked) this.overflow(subscriber);
     const start = Math.min(asked[0] ?? 0, subscriber.queue[0] ?? topic.published + 1);
     const unsent = [...subscriber.replay, ...subscriber.dropped, ...subscriber.queue];
-    const left = subscriber.overflow === "latest" ? [] : unsent.filter((seq) => seq < start);
+    const passedOver = unsent.filter((seq) => seq < start);
+    subscriber.lost += passedOver.length;
+    const left = subscriber.overflow === "latest" ? [] : passedOver;
     expect(sent).toEqual(left.length === 0 ? [] : [slowConsumer(topic.name, left[0] ?? 0, left.at(-1) ?? 0)]);
     Object.assign(subscriber, { replay: range(start, topic.published), dropped: [], queue: [] });
   }
@@ -232,7 +245,7 @@ class Comparison {
   disconnect(client: Client): void {
     for (const { topic, id } of client.mine.values()) topic.subscribers.delete(id);
     client.mine.clear();
-    this.broker.end(client.session, "gone");
+    this.broker.end(client.session, "disconnected");
     this.clients[this.clients.indexOf(client)] = this.connect();
   }
 
@@ -290,6 +303,24 @@ class Comparison {
     }
   }
 
+  /** What was to be sent is accounted for: of each subscriber, of each topic, and in all. */
+  #compareLedgers(): void {
+    for (const topic of this.topics.values()) {
+      const { ledger, subscribers } = this.broker.topicDetail(topic.name);
+      expect(imbalance(ledger)).toBe(0);
+      for (const { clientId, ledger: own } of subscribers) {
+        const { sent, lost, replay, dropped, queue } = topic.subscribers.get(clientId) ?? never();
+        expect(imbalance(own)).toBe(0);
+        expect(own.due).toBe(sent + lost + replay.length + dropped.length + queue.length);
+        expect(own.delivered).toBe(sent);
+      }
+    }
+    const { due, delivered, dropped } = this.totals.counts;
+    const { queued, unflushed, unreported } = this.broker.backlog;
+    expect(due).toBe(delivered + dropped + unreported + queued + unflushed);
+    expect(delivered).toBe(this.delivered);
+  }
+
   compareCounts(): void {
     const { broker } = this;
     const real = broker.engine.listTopics().map(({ name, seq }) => [name, seq, broker.subscribersOf(name)]);
@@ -299,8 +330,13 @@ class Comparison {
       const logged = [...this.topics.keys()].reduce((sum, name) => sum + broker.topicDetail(name).bytes, 0);
       expect(broker.stats.historyBytes).toBe(logged);
     }
+    this.#compareLedgers();
     expect(broker.stats.subscriptions).toBe(this.clients.reduce((sum, client) => sum + client.mine.size, 0));
   }
+}
+
+function never(): never {
+  throw new Error("Shown, and not there");
 }
 
 function refused(request: () => unknown): string | undefined {

@@ -251,7 +251,7 @@ test("Broker leaves nothing behind when connections and topics are gone", () => 
   peer.room = 1;
   broker.subscribe(session, "t", "me", { last_n: 10 });
   broker.flush();
-  broker.end(session, "gone");
+  broker.end(session, "disconnected");
   broker.deleteTopic("t");
   expect([broker.stats.topics, broker.stats.subscriptions, broker.stats.historyBytes]).toEqual([0, 0, 0]);
 });

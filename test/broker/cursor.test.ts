@@ -75,12 +75,12 @@ describe("Cursor.goneUntil", () => {
   });
 });
 
-test("Cursor.lose counts exactly what was passed over", () => {
+test("Cursor.lose counts exactly what was passed over, by reason", () => {
   const cursor = cursorAt(10);
-  cursor.lose(14);
+  cursor.lose(14, { queue_full: 3, not_in_history: 1 });
   cursor.moveTo(16);
-  cursor.lose(17);
-  expect([cursor.sent, cursor.dropped]).toEqual([17, 5]);
+  cursor.lose(17, { queue_full: 1 });
+  expect([cursor.sent, cursor.dropped]).toEqual([17, { queue_full: 4, not_in_history: 1 }]);
 });
 
 describe("Cursor.replayStart", () => {
@@ -100,30 +100,51 @@ describe("Cursor.replayStart", () => {
   });
 });
 
-describe("Cursor.stats", () => {
+describe("Cursor.queued and unreported", () => {
+  const statsOf = (cursor: Cursor, ...of: Parameters<Cursor["queued"]>) => {
+    const { queue_full = 0, not_in_history = 0 } = cursor.unreported(...of);
+    return [cursor.queued(...of), queue_full, not_in_history];
+  };
+
   test("of one that was sent everything are nothing", () => {
-    expect(cursorAt(20).stats(log(1, 20), undefined)).toEqual({ queued: 0, dropped: 0 });
+    expect(statsOf(cursorAt(20), log(1, 20), undefined)).toEqual([0, 0, 0]);
   });
 
   test("count the queue, and what the policy is about to drop where it is given", () => {
     const cursor = cursorAt(10);
-    expect(cursor.stats(log(1, 20), undefined)).toEqual({ queued: 10, dropped: 0 });
-    expect(cursor.stats(log(1, 20), queue(3))).toEqual({ queued: 3, dropped: 7 });
-    expect(cursor.stats(log(1, 20), queue(3, "latest"))).toEqual({ queued: 1, dropped: 9 });
-    expect(cursor.stats(log(1, 20), queue(3, "disconnect"))).toEqual({ queued: 10, dropped: 0 });
+    expect(statsOf(cursor, log(1, 20), undefined)).toEqual([10, 0, 0]);
+    expect(statsOf(cursor, log(1, 20), queue(3))).toEqual([3, 7, 0]);
+    expect(statsOf(cursor, log(1, 20), queue(3, "latest"))).toEqual([1, 9, 0]);
+    expect(statsOf(cursor, log(1, 20), queue(3, "disconnect"))).toEqual([10, 0, 0]);
   });
 
   test("count a replay beside the queue, as far as it is there", () => {
-    expect(cursorAt(5, 15).stats(log(1, 20), queue(3))).toEqual({ queued: 13, dropped: 2 });
-    expect(cursorAt(5, 15).stats(log(9, 20), queue(3))).toEqual({ queued: 10, dropped: 5 });
+    expect(statsOf(cursorAt(5, 15), log(1, 20), queue(3))).toEqual([13, 2, 0]);
+    expect(statsOf(cursorAt(5, 15), log(9, 20), queue(3))).toEqual([10, 2, 3]);
     const pinned = cursorAt(5, 15);
     pinned.pin(6);
-    expect(pinned.stats(log(19, 20), queue(3))).toEqual({ queued: 12, dropped: 3 });
+    expect(statsOf(pinned, log(19, 20), queue(3))).toEqual([12, 2, 1]);
   });
 
-  test("count what was lost before, once", () => {
+  test("leave out what was lost and reported", () => {
     const cursor = cursorAt(5);
-    cursor.lose(8);
-    expect(cursor.stats(log(12, 20), undefined)).toEqual({ queued: 9, dropped: 6 });
+    cursor.lose(8, { queue_full: 3 });
+    expect(statsOf(cursor, log(12, 20), undefined)).toEqual([9, 0, 3]);
   });
+});
+
+test("Cursor.lossesTo tells a full queue from what history no longer has", () => {
+  const cursor = cursorAt(5, 8);
+  cursor.applyOverflow(20, queue(6));
+  expect(cursor.lossesTo(7)).toEqual({ queue_full: 0, not_in_history: 2 });
+  expect(cursor.lossesTo(14)).toEqual({ queue_full: 6, not_in_history: 3 });
+  expect(cursor.lossesTo(16)).toEqual({ queue_full: 6, not_in_history: 5 });
+});
+
+test("Cursor.due counts what was published since it began, and each replay again", () => {
+  const cursor = cursorAt(10);
+  expect(cursor.due(14)).toBe(4);
+  cursor.moveTo(14);
+  cursor.replay(12, 14);
+  expect(cursor.due(15)).toBe(7);
 });

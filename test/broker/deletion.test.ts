@@ -90,7 +90,7 @@ test("one that hangs up while it waits is told nothing and counts once", () => {
   subscribe("t", "fresh");
   const [gone, ...others] = waiting();
   if (gone === undefined) throw new Error();
-  broker.end(gone.session, "gone");
+  broker.end(gone.session, "disconnected");
   expect(broker.stats.subscriptions).toBe(1);
   turnsLeft();
   expect([gone.peer.story, gone.peer.closed]).toEqual([["1"], undefined]);

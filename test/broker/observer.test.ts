@@ -83,18 +83,18 @@ test("the observer is told of each subscription, and why it ended", () => {
   broker.subscribe(slow.session, "t", "slow", { overflow: "disconnect" });
   news();
   broker.unsubscribe(leaving.session, "t", "leaving");
-  broker.end(gone.session, "gone");
-  broker.end(replaced.session, "gone");
+  broker.end(gone.session, "disconnected");
+  broker.end(replaced.session, "disconnected");
   slow.peer.room = 0;
   publish(4);
   broker.deleteTopic("t");
   broker.end(last.session, "shutdown");
   expect(news()).toEqual([
     "leaving ended on t: unsubscribed",
-    "gone ended on t: gone",
+    "gone ended on t: disconnected",
     "slow fell behind on t",
-    "slow ended on t: too slow",
-    "replaced ended on t: topic deleted",
+    "slow ended on t: too_slow",
+    "replaced ended on t: topic_deleted",
     "last ended on other: shutdown",
   ]);
   subscribe("new");
@@ -138,7 +138,7 @@ test("a broker that is closed refuses every request, and goes on to send what wa
   expect(slow.peer.story).toEqual([]);
   drain(slow);
   expect(slow.peer.story).toEqual(["1", "2"]);
-  broker.end(fast.session, "gone");
+  broker.end(fast.session, "disconnected");
   broker.end(slow.session, "shutdown");
   expect([slow.peer.story.at(-1), broker.stats.subscriptions]).toEqual(["topic_deleted", 1]);
 });

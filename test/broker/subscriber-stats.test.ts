@@ -3,6 +3,7 @@ import type { SubscribeOptions } from "../../src/broker/recovery.ts";
 import type { Overflow } from "../../src/protocol/frames.ts";
 import { LIMITS, makeBroker, type BrokerAndEngine } from "../support/make-broker.ts";
 import { FakePeer } from "../support/fake-peer.ts";
+import { imbalance } from "../support/balance.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 
 const OWN_LIMITS = { ...LIMITS, maxSubscriberQueue: 4 };
@@ -52,6 +53,7 @@ class Stage {
     const { subscribers } = this.broker.topicDetail("t");
     const own = subscribers.find(({ clientId }) => clientId === "me");
     if (own === undefined) throw new Error("Not subscribed");
+    expect(imbalance(own.ledger)).toBe(0);
     return { queued: own.queued, dropped: own.dropped };
   }
 

@@ -16,9 +16,16 @@ function sample(at: number, messages: Record<string, number>, queued: Record<str
       queued: waiting,
       dropped: 2 * waiting,
     } as const;
-    const subscribers = [{ ...one, connected_since: "2026-01-02T03:04:05.678Z" }];
+    const ledger = {
+      due: 3 * waiting,
+      delivered: 0,
+      dropped: { queue_full: 2 * waiting },
+      queued: waiting,
+      unflushed: 0,
+    };
+    const subscribers = [{ ...one, ledger, connected_since: "2026-01-02T03:04:05.678Z" }];
     const seq = messages[topic] ?? 0;
-    const rest = { epoch: "e", seq, oldest_seq: 1, history: { messages: seq, bytes: 7 }, subscribers_total: 1 };
+    const rest = { epoch: "e", seq, oldest_seq: 1, history: { messages: seq, bytes: 7 }, subscribers_total: 1, ledger };
     return [topic, { topic, ...rest, subscribers }] as const;
   });
   const metrics = new Map([["pubsub_events_delivered_total", at]]);

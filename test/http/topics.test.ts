@@ -47,7 +47,9 @@ describe("GET /topics/{name}", () => {
     await createTopic(server, "t");
     const { epoch, ...rest } = await topicDetail(server, "t");
     expect(epoch).toMatch(/^[0-9a-f]{12}$/);
-    expect(rest).toEqual({ topic: "t", seq: 0, oldest_seq: 1, history: EMPTY, subscribers_total: 0, subscribers: [] });
+    const ledger = { due: 0, delivered: 0, dropped: {}, queued: 0, unflushed: 0 };
+    const none = { subscribers_total: 0, subscribers: [] };
+    expect(rest).toEqual({ topic: "t", seq: 0, oldest_seq: 1, history: EMPTY, ledger, ...none });
   });
 
   test("tells the same position as acks and history do", async () => {

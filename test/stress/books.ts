@@ -11,6 +11,7 @@ export type Tally = {
   ghosts: number;
   takeovers: number;
   deletions: number;
+  "ledger samples": number;
   resumed: number;
   recovered: number;
   "closed by server": number;
@@ -27,6 +28,7 @@ export class Books {
     ghosts: 0,
     takeovers: 0,
     deletions: 0,
+    "ledger samples": 0,
     resumed: 0,
     recovered: 0,
     "closed by server": 0,

@@ -1,5 +1,7 @@
 import { OVERFLOWS, type Overflow } from "../../src/protocol/frames.ts";
+import { ANSWERS } from "../../src/protocol/sent-schema.ts";
 import { jsonOf, readHistory, topicDetail, topicUrl } from "../support/answers.ts";
+import { imbalance, imbalanceIn, totalDropped } from "../support/balance.ts";
 import { createTopic, deleteTopic, health } from "../support/server.ts";
 import { metrics } from "../support/stats.ts";
 import { Random } from "../support/random.ts";
@@ -67,7 +69,7 @@ class Stress {
     const timer = setTimeout(() => this.#books.stop(), seconds * 1000);
     const telling = setInterval(() => progress(this.#progress()), 10_000);
     const all = [...this.#publishers, ...this.#subscribers].map((one) => one.live());
-    all.push(this.#replaceTopics(), this.#readHistory());
+    all.push(this.#replaceTopics(), this.#readHistory(), this.#watchLedgers());
     try {
       const lives = Promise.all(all.map((life) => life.catch((cause: unknown) => this.#books.fail(cause))));
       // One that waits for an answer may wait for ever once something has gone wrong.
@@ -131,6 +133,25 @@ class Stress {
     }
   }
 
+  /** At any moment what was to be sent is accounted for. */
+  async #watchLedgers(): Promise<void> {
+    const random = new Random(this.#plan.seed + 4000);
+    const { tally } = this.#books;
+    while (this.#books.running) {
+      await idle(random, 100);
+      const problem = imbalanceIn(await metrics(this.#server));
+      if (problem !== undefined) throw new Error(problem);
+      const { name } = random.pick(STAGES);
+      const response = await fetch(topicUrl(this.#server, name));
+      if (response.status === 404) continue;
+      const { ledger, subscribers } = ANSWERS["GET /topics/:name"].parse(JSON.parse(await jsonOf(response)));
+      for (const one of [ledger, ...subscribers.map((subscriber) => subscriber.ledger)]) {
+        if (imbalance(one) !== 0) throw new Error(`A ledger of ${name} is out of balance: ${JSON.stringify(one)}`);
+      }
+      tally["ledger samples"]++;
+    }
+  }
+
   /** Everyone reads to the end; some go, the topics go; then nothing is left and all must balance. */
   async #settle(): Promise<Outcome> {
     const { truth, tally } = this.#books;
@@ -150,7 +171,10 @@ class Stress {
     const sums = this.#books.balance();
     const counted = await metrics(this.#server);
     atLeast(counted, "pubsub_events_delivered_total", sums.received);
-    atLeast(counted, "pubsub_events_dropped_total", sums.dropped + sums.skipped);
+    const dropped = new Map([["pubsub_events_dropped_total", totalDropped(counted)]]);
+    atLeast(dropped, "pubsub_events_dropped_total", sums.dropped + sums.skipped);
+    const problem = imbalanceIn(counted);
+    if (problem !== undefined) throw new Error(problem);
     return { published: truth.published, ...sums, ...tally };
   }
 

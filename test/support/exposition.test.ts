@@ -5,19 +5,30 @@ describe("parseExposition", () => {
   test("reads metrics with their samples, in their order", () => {
     const text = `# HELP a What it is.\n# TYPE a gauge\na 1\n# HELP b:c_0 h\n# TYPE b:c_0 counter\nb:c_0{x="\\"\\\\\\n",y="}"} -1.5e-7\nb:c_0 NaN\n`;
     expect([...parseExposition(text)]).toEqual([
-      ["a", { type: "gauge", help: "What it is.", samples: [{ labels: {}, value: 1 }] }],
+      ["a", { type: "gauge", help: "What it is.", samples: [{ name: "a", labels: {}, value: 1 }] }],
       [
         "b:c_0",
         {
           type: "counter",
           help: "h",
           samples: [
-            { labels: { x: '"\\\n', y: "}" }, value: -1.5e-7 },
-            { labels: {}, value: Number.NaN },
+            { name: "b:c_0", labels: { x: '"\\\n', y: "}" }, value: -1.5e-7 },
+            { name: "b:c_0", labels: {}, value: Number.NaN },
           ],
         },
       ],
     ]);
+  });
+
+  test("reads the parts of a histogram, and no others", () => {
+    const head = "# HELP m h\n# TYPE m histogram\n";
+    const text = `${head}m_bucket{le="+Inf"} 1\nm_sum 2\nm_count 1\n`;
+    expect(
+      parseExposition(text)
+        .get("m")
+        ?.samples.map(({ name }) => name),
+    ).toEqual(["m_bucket", "m_sum", "m_count"]);
+    for (const name of ["m", "m_total", "n_sum"]) expect(() => parseExposition(`${head}${name} 1\n`)).toThrow();
   });
 
   const good = "# HELP m h\n# TYPE m counter\n";

@@ -1,6 +1,7 @@
 /** The labels of a sample, unescaped. */
 export type Labels = Readonly<Record<string, string>>;
-type Sample = { labels: Labels; value: number };
+/** `name` is the metric's own, or that with the ending of a part of a histogram. */
+type Sample = { name: string; labels: Labels; value: number };
 /** A metric and all that there is of it. */
 export type Family = { type: string; help: string; samples: Sample[] };
 
@@ -30,13 +31,16 @@ export function parseExposition(text: string): Map<string, Family> {
       help = undefined;
     } else {
       const [, name, labelText, value = ""] = new RegExp(`^(${NAME})(?:\\{(.*)\\})? (\\S+)$`).exec(line) ?? [];
-      if (name === undefined || help !== undefined || name !== current?.name) throw fault("A sample out of place");
+      if (name === undefined || help !== undefined || current === undefined) throw fault("A sample out of place");
+      const ending = name.startsWith(current.name) ? name.slice(current.name.length) : undefined;
+      const endings = current.family.type === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
+      if (ending === undefined || !endings.includes(ending)) throw fault("A sample out of place");
       if (!VALUE.test(value)) throw fault("No value");
       const labels = labelText === undefined ? {} : parseLabels(labelText);
       const key = `${name} ${JSON.stringify(Object.entries(labels).sort())}`;
       if (seen.has(key)) throw fault("A sample twice");
       seen.add(key);
-      current.family.samples.push({ labels, value: Number(value.replace("Inf", "Infinity")) });
+      current.family.samples.push({ name, labels, value: Number(value.replace("Inf", "Infinity")) });
     }
   }
   if (help !== undefined) throw new Error(`Help for nothing: ${help.name}`);

@@ -88,6 +88,7 @@ export class FakeConnectedPeer extends FakePeer implements ConnectedPeer {
   look: Look | undefined;
   readonly remote = { address: "127.0.0.1", port: 1 };
   unsentBytes = 0;
+  readonly ending = undefined;
   /** How its connection has come to its end. */
   end: "finished" | "cut off" | undefined;
   readonly session;

@@ -56,7 +56,7 @@ test("FlushScheduler goes on after a flush that failed, and logs why", async () 
     if (runs === 1) throw new Error("the cause");
     flushed.resolve();
   };
-  const scheduler = new FlushScheduler(flush, 0, log);
+  const scheduler = new FlushScheduler(flush, 0, log, { flushed: () => {} });
   scheduler.wake(1, 1);
   scheduler.wake(1, 1);
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));

@@ -5,8 +5,10 @@ import { turn } from "../support/turn.ts";
 
 /** A scheduler whose flushes are counted. */
 function setUp(intervalMs = 0) {
-  const stage = { flushes: 0 };
-  const scheduler = new FlushScheduler(() => void stage.flushes++, intervalMs, FAULTLESS);
+  const stage = { flushes: 0, observed: new Array<number>() };
+  const scheduler = new FlushScheduler(() => void stage.flushes++, intervalMs, FAULTLESS, {
+    flushed: (seconds) => void stage.observed.push(seconds),
+  });
   return { stage, scheduler };
 }
 
@@ -104,9 +106,23 @@ test("FlushScheduler flushes that early only where there is a message for each s
 
 test("FlushScheduler with an interval flushes when it is over, however much is published", async () => {
   const flushed = Promise.withResolvers<void>();
-  const scheduler = new FlushScheduler(() => flushed.resolve(), 1, FAULTLESS);
+  const scheduler = new FlushScheduler(() => flushed.resolve(), 1, FAULTLESS, { flushed: () => {} });
   scheduler.wake(1000, 1);
   const first = await Promise.race([flushed.promise.then(() => "flushed"), Promise.resolve("not yet")]);
   expect(first).toBe("not yet");
   await flushed.promise;
+});
+
+test("says how long the first message of each flush has waited, and nothing of a flush without messages", async () => {
+  const { stage, scheduler } = setUp();
+  scheduler.wake(0, 0);
+  await turn();
+  expect([stage.flushes, stage.observed.length]).toEqual([1, 0]);
+  const before = performance.now();
+  scheduler.wake(1, 1);
+  scheduler.wake(1, 1);
+  await turn();
+  expect([stage.flushes, stage.observed.length]).toEqual([2, 1]);
+  expect(stage.observed[0]).toBeGreaterThan(0);
+  expect(stage.observed[0]).toBeLessThanOrEqual((performance.now() - before) / 1000);
 });

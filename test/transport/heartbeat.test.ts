@@ -50,14 +50,15 @@ function setUp(count: number, { intervalMs = INTERVAL_MS, ...ports }: Stage = {}
     peers.delete(peer);
   };
   stop = () => heartbeat.stop();
-  heartbeat.start({ publish }, { peers, progress: undefined, giveUp, ...ports });
+  let missed = 0;
+  heartbeat.start({ publish }, { peers, progress: undefined, giveUp, missed: () => void missed++, ...ports });
   const round = () => void jest.advanceTimersByTime(intervalMs);
   const add = () => {
     const peer = new FakeHeartbeatPeer();
     peers.add(peer);
     return peer;
   };
-  return { peers, slices, givenUp, lines, round, add, heartbeat };
+  return { peers, slices, givenUp, lines, round, add, heartbeat, missed: () => missed };
 }
 
 /** The only peer of a heartbeat. */

@@ -71,7 +71,7 @@ describe.skipIf(process.platform !== "linux").concurrent("a peer that cannot ans
     await server.heartbeat();
     await Bun.sleep(SEARCH_EVERY_MS);
     const closed = async () =>
-      (await metrics(server)).get('pubsub_connections_closed_total{code="4408",reason="no sign of life"}');
+      (await metrics(server)).get('pubsub_connections_closed_total{side="server",cause="no sign of life"}');
     for (let heartbeats = 2; heartbeats <= 3; heartbeats++) {
       expect(await closed()).toBe(0);
       await server.heartbeat();

@@ -248,8 +248,8 @@ test("unread answers are free up to 16 KiB, then count against what all leave un
   late.socket.waiting = 0;
   late.client.drained();
   expect([late.socket.paused, budget.used]).toEqual([false, BUDGET_BYTES + 2 * ANSWER.length]);
-  hog.client.gone("hung up");
-  modest.client.gone("hung up");
+  hog.client.gone(1006, "");
+  modest.client.gone(1006, "");
   expect(budget.used).toBe(0);
 });
 

@@ -112,7 +112,7 @@ export function endingsContract(transport: Transport, engine: EngineOver): void 
     const connections = `pubsub_connections{transport="${transport}"}`;
     expect((await metrics(server)).get(connections)).toBe(1);
     await untilNothingIsLeft(server, []);
-    const closed = 'pubsub_connections_closed_total{code="4404",reason="topic deleted"}';
+    const closed = 'pubsub_connections_closed_total{side="server",cause="topic deleted"}';
     expect((await metrics(server)).get(closed)).toBe(1);
     const lines = server.lines.filter((line) => line.includes("closed before it had read everything"));
     expect(lines).toEqual([expect.stringContaining("CLOSE_GRACE_MS is over")]);
