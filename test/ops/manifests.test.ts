@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { devDependencies, scripts } from "../../package.json";
 import { readConfig, settings } from "../../src/config.ts";
+import { expectFine } from "../support/expect-fine.ts";
 import { caddyEnv, caddyfile, nginxConf, opsFile, skipWithout, tempFolder } from "../support/proxies.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -10,14 +11,6 @@ const { port: PORT, shutdownGraceMs, maxMessageBytes, heartbeatIntervalMs } = re
 
 /** How long a shutdown may take. */
 const SHUTDOWN_SECONDS = shutdownGraceMs / 1000;
-
-/** Runs a tool to its end, and expects that it finds nothing wrong. Returns what it says. */
-async function expectFine(command: string[], env: Record<string, string> = {}): Promise<string> {
-  const tool = Bun.spawn(command, { env: { ...process.env, ...env }, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const said = await Promise.all([new Response(tool.stdout).text(), new Response(tool.stderr).text()]);
-  if ((await tool.exited) !== 0) throw new Error(`${command.join(" ")}: ${said.join("")}`);
-  return said.join("");
-}
 
 /** Expects that each variable is a setting, and that the server takes its value. */
 function expectSettings(env: Record<string, string>): void {
