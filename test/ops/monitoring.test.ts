@@ -6,6 +6,8 @@ import { ERRORS } from "../../src/protocol/codes.ts";
 import { expectFine } from "../support/expect-fine.ts";
 import { blocksOf } from "../support/pages.ts";
 import { opsFile, tempFolder } from "../support/proxies.ts";
+import { startTestServer } from "../support/server.ts";
+import { metrics } from "../support/stats.ts";
 
 const OPS = join(import.meta.dir, "../../src/ops");
 
@@ -60,6 +62,9 @@ const dashboardQueries = [
   ...dashboard.annotations.list.map(({ expr }) => expr),
   ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
 ];
+
+/** Labels that Prometheus adds, or that a histogram's buckets have. */
+const ADDED = ["job", "instance", "le", "alertname", "alertstate"];
 
 describe("alerts.yaml", () => {
   test.skipIf(skipPromtool)("is what Prometheus takes", async () => {
@@ -149,6 +154,46 @@ describe("grafana.json", () => {
   });
 });
 
+describe("GET /metrics", () => {
+  const queries = [...rules.map(({ expr }) => expr), ...dashboardQueries];
+
+  test("has every metric of alerts.yaml and grafana.json, with the labels that they choose by", async () => {
+    await using server = startTestServer();
+    // Durations of requests are there after a first one.
+    await metrics(server);
+    const samples = [...(await metrics(server)).keys()].map(parseSample);
+    const missing = queries.flatMap(selectorsOf).flatMap(({ name, matchers }) => {
+      const own = samples.filter((sample) => sample.name === name);
+      if (own.length === 0) return [name];
+      return matchers.flatMap(({ label, operator, value }) => {
+        if (ADDED.includes(label)) return [];
+        const values = operator.endsWith("~") ? value.split("|") : [value];
+        const has = (wanted: string) => own.some(({ labels }) => labels.get(label) === wanted);
+        return values.filter((wanted) => !has(wanted)).map((wanted) => `${name}{${label}="${wanted}"}`);
+      });
+    });
+    expect([...new Set(missing)]).toEqual([]);
+  });
+
+  test("has every label that alerts.yaml and grafana.json group by", async () => {
+    await using server = startTestServer();
+    await metrics(server);
+    const known = new Set(ADDED);
+    for (const key of (await metrics(server)).keys()) {
+      for (const label of parseSample(key).labels.keys()) known.add(label);
+    }
+    const groupings = queries.flatMap((query) => [
+      ...query.matchAll(/\b(?:by|without|on|ignoring|group_left) \(([^)]*)\)/g),
+    ]);
+    const legends = panels.flatMap(({ targets }) => targets.flatMap(({ legendFormat }) => legendFormat));
+    const used = [
+      ...groupings.flatMap(([, labels = ""]) => labels.split(", ")),
+      ...legends.flatMap((legend) => [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = ""]) => label)),
+    ];
+    expect([...new Set(used)].filter((label) => !known.has(label))).toEqual([]);
+  });
+});
+
 type Matcher = { label: string; operator: string; value: string };
 
 /** Every metric of ours in a query, with its matchers. */
@@ -160,4 +205,10 @@ function selectorsOf(query: string): { name: string; matchers: Matcher[] }[] {
       matchers: matchers.map(([, label = "", operator = "", value = ""]) => ({ label, operator, value })),
     };
   });
+}
+
+/** A sample's name and labels, as `GET /metrics` writes them. */
+function parseSample(key: string): { name: string; labels: Map<string, string> } {
+  const labels = [...key.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = "", value = ""]) => [label, value] as const);
+  return { name: /^\w+/.exec(key)?.[0] ?? "", labels: new Map(labels) };
 }
