@@ -77,7 +77,7 @@ export class Broker {
    *
    * It ignores events that the log already has. If `first` jumps ahead, it tells the subscribers of a gap.
    */
-  append(name: string, { first, ts, messages, findable }: Placed): void {
+  append(name: string, { first, ts, messages, findable, traceparent }: Placed): void {
     const readers = this.#topics.get(name);
     if (readers === undefined) return;
     const { topic, subscriptions } = readers;
@@ -90,7 +90,7 @@ export class Broker {
       if (seq++ <= log.newest) continue;
       if (topic.full || this.#budget.over) this.flush();
       due += subscriptions.size;
-      const event = encodeEvent(text, log.newest + 1, message, ts);
+      const event = encodeEvent(text, log.newest + 1, message, ts, traceparent);
       this.#budget.append(log, event, findable ? message.id.toLowerCase() : undefined);
       this.#fanout.append(readers, event);
     }

@@ -12,6 +12,9 @@ export type Queue = {
   overflow: Overflow;
 };
 
+/** How many events are lost because the queue was full, and how many because history no longer had them. */
+export type Losses = { queue_full: number; not_in_history: number };
+
 /**
  * Where a subscriber stands in the log of its topic. It copies no events: its queue lies between `sent` and the head.
  *
@@ -130,7 +133,7 @@ export class Cursor {
   }
 
   /** How many events are lost and not reported yet, by reason; see {@link queued}. */
-  unreported(log: LogBounds, queue: Queue | undefined): Dropped {
+  unreported(log: LogBounds, queue: Queue | undefined): Losses {
     const droppedTo = queue === undefined ? this.#droppedTo : this.dropsTo(log.newest, queue);
     const lost = log.newest - this.#sent - this.queued(log, queue);
     const queue_full = Math.max(0, droppedTo - Math.max(this.#sent, this.#replayEnd));
@@ -138,7 +141,7 @@ export class Cursor {
   }
 
   /** Why the events from `sent` to `seq` cannot be sent, if none of them can. */
-  lossesTo(seq: number): Dropped {
+  lossesTo(seq: number): Losses {
     const queue_full = Math.max(0, Math.min(seq, this.#droppedTo) - Math.max(this.#sent, this.#replayEnd));
     return { queue_full, not_in_history: seq - this.#sent - queue_full };
   }

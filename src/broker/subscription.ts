@@ -1,6 +1,6 @@
 import { slowConsumer } from "../protocol/encode.ts";
 import type { Dropped, EndReason, Ledger } from "../protocol/ledger.ts";
-import { Cursor, type Queue } from "./cursor.ts";
+import { Cursor, type Losses, type Queue } from "./cursor.ts";
 import type { HistoryBudget, PinnedReplay } from "./history-budget.ts";
 import { addDropped, totalOf } from "./ledger.ts";
 import type { BrokerMetrics, BrokerObserver, Peer } from "./ports.ts";
@@ -90,7 +90,7 @@ export class Subscription<Session> {
     const cursor = this.#synced;
     const waiting = cursor.queued(log, this.#policy);
     const unflushed = Math.min(waiting, log.newest - flushed);
-    const unreported = cursor.unreported(log, this.#policy);
+    const unreported = this.#named(cursor.unreported(log, this.#policy));
     const dropped = { ...cursor.dropped };
     addDropped(dropped, unreported);
     return {
@@ -158,7 +158,7 @@ export class Subscription<Session> {
     while (left > 0 && !peer.blocked && this.#cursor.sent < log.newest) {
       const gone = this.#cursor.goneUntil(log);
       if (gone > this.#cursor.sent) {
-        this.#report(gone, this.#cursor.lossesTo(gone));
+        this.#report(gone, this.#named(this.#cursor.lossesTo(gone)));
         continue;
       }
       const seq = this.#cursor.sent + 1;
@@ -194,10 +194,15 @@ export class Subscription<Session> {
     this.lag();
     const { log } = this.topic;
     if (this.pending) {
-      const losses = this.#cursor.unreported(log, this.#policy);
+      const losses = this.#named(this.#cursor.unreported(log, this.#policy));
       this.#report(log.newest, { ...losses, [reason]: this.#cursor.queued(log, this.#policy) }, tell);
     }
     this.#unpin();
+  }
+
+  /** Losses, with the name that those of a full queue have for this subscriber. */
+  #named({ queue_full, ...others }: Losses): Dropped {
+    return this.queue.overflow === "latest" ? { superseded: queue_full, ...others } : { queue_full, ...others };
   }
 
   /** The overflow policy, if it is still to be applied. */

@@ -40,7 +40,11 @@ export type ConnectOptions = {
   signal?: AbortSignal | undefined;
 };
 
-export type PublishOptions = { signal?: AbortSignal | undefined };
+export type PublishOptions = {
+  signal?: AbortSignal | undefined;
+  /** The trace that the messages belong to (W3C Trace Context). */
+  traceparent?: string | undefined;
+};
 
 /** What a topic's messages are, by its name. */
 export type Topics = { [topic: string]: unknown };
@@ -169,9 +173,9 @@ export class Client<T extends object = Topics> {
     return this.#connection.close();
   }
 
-  async #publish(topic: string, encode: () => string, ids: string[], { signal }: PublishOptions): Promise<Published> {
+  async #publish(topic: string, encode: () => string, ids: string[], { signal, traceparent }: PublishOptions) {
     if (this.state === "closed") throw closed();
-    const rest = `"topic":${JSON.stringify(topic)},${encode()}}`;
+    const rest = `${JSON.stringify({ topic, traceparent }).slice(1, -1)},${encode()}}`;
     return this.#outbox.publish({ topic, ids, rest, signal });
   }
 

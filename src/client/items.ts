@@ -11,6 +11,8 @@ export type TopicEvent<T = unknown> = {
   ts: string;
   id: string;
   payload: T;
+  /** The trace that it belongs to (W3C Trace Context), if its publisher named one. */
+  traceparent?: string | undefined;
 };
 
 /**

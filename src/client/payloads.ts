@@ -8,7 +8,7 @@ export function jsonOf(payload: unknown, isRaw: boolean): string {
   throw new TypeError(isRaw ? "A raw payload is JSON as text" : `JSON has no ${typeof payload}`);
 }
 
-type Received = Pick<EventFrame, "seq" | "ts" | "message">;
+type Received = Pick<EventFrame, "seq" | "ts" | "traceparent" | "message">;
 
 /** Takes payloads out of frames and pages of history: as values or, `isRaw`, as the text that was published. */
 export function payloadReader(isRaw: boolean) {

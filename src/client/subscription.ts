@@ -37,7 +37,7 @@ export interface Resumable {
 }
 
 /** An event, with a payload of which nothing is known yet. */
-export type ReceivedEvent = Pick<EventFrame, "seq" | "ts" | "message">;
+export type ReceivedEvent = Pick<EventFrame, "seq" | "ts" | "traceparent" | "message">;
 
 type SubscribedAck = { epoch: string; seq: number; replay: number };
 
@@ -148,12 +148,12 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
     } else if (start > before.seq) this.#skip(start, "missed");
   }
 
-  event({ seq, ts, message: { id, payload } }: ReceivedEvent): void {
+  event({ seq, ts, traceparent, message: { id, payload } }: ReceivedEvent): void {
     const at = this.#received;
     if (this.#state !== "live" || at === undefined || seq <= at.seq || !isGiven<T>(payload)) return;
     if (seq > at.seq + 1) this.#skip(seq - 1, "skipped");
     this.#received = { epoch: at.epoch, seq };
-    this.#push({ type: "event", topic: this.topic, epoch: at.epoch, seq, ts, id, payload });
+    this.#push({ type: "event", topic: this.topic, epoch: at.epoch, seq, ts, id, payload, traceparent });
   }
 
   dropped(last: number): void {

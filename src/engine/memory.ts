@@ -8,7 +8,7 @@ import {
   type Published,
   type TopicText,
 } from "../protocol/encode.ts";
-import type { HistoryRange, Message, Publication } from "../protocol/messages.ts";
+import type { HistoryRange, Message, Placed, Publication } from "../protocol/messages.ts";
 import type { Engine, LocalBroker, TopicHead } from "./engine.ts";
 
 export type MemoryEngineLimits = {
@@ -68,7 +68,11 @@ export class MemoryEngine implements Engine {
     this.#topicInUse(name);
   }
 
-  publish(name: string, { messages: asked, dedupe }: Publication, accepted: (published: Published) => void): void {
+  publish(
+    name: string,
+    { messages: asked, dedupe, traceparent }: Publication,
+    accepted: (published: Published) => void,
+  ): void {
     const topic = this.#topicInUse(name);
     const { text } = topic;
     const { broker, clock } = this.#ports;
@@ -76,11 +80,11 @@ export class MemoryEngine implements Engine {
     if (messages.length === 0) return accepted(this.#firstTime(topic, asked));
     const ts = clock.iso();
     const first = topic.seq + 1;
-    checkSizes(text, first, messages, ts, this.#limits.maxMessageBytes);
+    checkSizes({ text, first, messages, ts, traceparent }, this.#limits.maxMessageBytes);
     const seq = topic.seq + messages.length;
     accepted({ text, first, seq, ts, count: messages.length, duplicate: false });
     topic.seq = seq;
-    broker.append(name, { first, ts, messages, findable: dedupe });
+    broker.append(name, { first, ts, messages, findable: dedupe, traceparent });
   }
 
   history(name: string, range: HistoryRange): History {
@@ -137,17 +141,19 @@ export class MemoryEngine implements Engine {
   }
 }
 
+type Sized = Omit<Placed, "findable"> & { text: TopicText };
+
 /**
  * Refuses the messages if one makes an event larger than `most` bytes. So no subscriber gets a larger frame than a
  * publisher may send.
  */
-function checkSizes(text: TopicText, first: number, messages: readonly Message[], ts: string, most: number): void {
+function checkSizes({ text, first, messages, ts, traceparent }: Sized, most: number): void {
   let room = 0;
   for (const message of messages) room = Math.max(room, eventRoom(text, message));
   // The exact sizes are needed only if the upper bound is too large.
   if (room <= most) return;
   for (const [index, message] of messages.entries()) {
-    const size = Buffer.byteLength(encodeEvent(text, first + index, message, ts));
+    const size = Buffer.byteLength(encodeEvent(text, first + index, message, ts, traceparent));
     if (size <= most) continue;
     const name = messages.length === 1 ? "message" : `messages[${index}]`;
     const problem = `${name} makes an event of ${size} bytes, and MAX_MESSAGE_BYTES is ${most}`;

@@ -8,6 +8,7 @@ import { encodeAnswer } from "../protocol/encode.ts";
 import { parseEventId, retryField, STREAM_HEADERS, streamEvent } from "../protocol/event-stream.ts";
 import { readEventsQuery } from "../protocol/http.ts";
 import type { EventsQuery } from "../protocol/schema.ts";
+import type { Fields } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
 import type { SseTransport, StreamRequest, Timeouts } from "../transport/sse.ts";
@@ -15,7 +16,7 @@ import { checkStill } from "./access.ts";
 import { checked } from "./body.ts";
 import type { AddressOf } from "./client.ts";
 import { noteRefusal } from "../ops/refusals.ts";
-import { REQUEST } from "./route.ts";
+import { factsOf, REQUEST } from "./route.ts";
 import { queryOf, topicOf, type RoutedRequest } from "./topic-path.ts";
 
 type Deps = {
@@ -51,7 +52,7 @@ export function openEvents(deps: Deps) {
       return await open(deps, topicOf(request), { request, server, grant, address }, query, since);
     } catch (cause) {
       const isPassing = cause instanceof ProtocolError && PASSING.includes(cause.code);
-      if (isPassing && since !== undefined) return later(deps, cause, address);
+      if (isPassing && since !== undefined) return later(deps, cause, factsOf(request, address));
       throw cause;
     }
   };
@@ -81,8 +82,8 @@ async function open(
  * Answers a client that comes back and cannot be served now. The status is 200: after any other, a browser's
  * `EventSource` does not come back again.
  */
-function later(deps: Deps, error: ProtocolError, address: string | undefined): Response {
-  noteRefusal(deps, error, REQUEST, { address });
+function later(deps: Deps, error: ProtocolError, facts: Fields): Response {
+  noteRefusal(deps, error, REQUEST, facts);
   const { code, message, topic } = error;
   const frame = encodeAnswer({ type: "error", topic, error: { code, message } }, undefined, deps.clock.iso());
   return new Response(`${retryField()}${streamEvent(frame, { name: "error" })}`, { headers: STREAM_HEADERS });

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { encodeHistory, type Published } from "../protocol/encode.ts";
 import { readHistoryQuery, readMessages, readNoQuery } from "../protocol/http.ts";
 import type { Publication } from "../protocol/messages.ts";
+import { traceparentIn } from "../protocol/trace.ts";
 import { networkOf } from "../ops/client-address.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { AddressOf } from "./client.ts";
@@ -30,7 +31,8 @@ export function publishMessages({ auth, engine, publishLimits, addressOf, ...bod
     const network = networkOf(addressOf(request, server) ?? "");
     const name = topicOf(request);
     readSlowly(request, server);
-    const publication = checked(readMessages(await readText(request, body), Bun.randomUUIDv7));
+    const read = checked(readMessages(await readText(request, body), Bun.randomUUIDv7));
+    const publication = { ...read, traceparent: traceparentIn(request.headers) };
     checkStill(auth, grant, "publish", name);
     publishLimits.check(network, publication.messages);
     const { text, first, seq, duplicate } = await publish(engine, name, publication);

@@ -1,11 +1,12 @@
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Grant } from "../auth/permissions.ts";
-import type { Logger } from "../ops/logger.ts";
+import type { Fields, Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
 import { noteRefusal } from "../ops/refusals.ts";
 import { ProtocolError, shuttingDown } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
+import { traceFacts, traceparentIn } from "../protocol/trace.ts";
 import { challenge, checkAccess, type Needs } from "./access.ts";
 import type { AddressOf, Locating } from "./client.ts";
 import type { Allowed } from "./origin.ts";
@@ -103,7 +104,11 @@ export function guarded<Server extends Locating>(
       const error = cause instanceof ProtocolError ? cause : fault(deps.log, request, cause);
       // A page that may not connect is not refused for its credential.
       const headers = allowed === "no" ? {} : challenge(request, error.code);
-      return withCors(request, allowed, refuse(deps, error, headers, deps.addressOf(request, server)));
+      return withCors(
+        request,
+        allowed,
+        refuse(deps, error, headers, factsOf(request, deps.addressOf(request, server))),
+      );
     }
   };
   return async (request: RoutedRequest, server: Server): Promise<Answer> => {
@@ -138,9 +143,15 @@ function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
   throttle.warn("a web page was refused: ALLOWED_ORIGINS does not include its origin", {
     origin,
     host: request.headers.get("host"),
+    ...traceFacts(traceparentIn(request.headers)),
     path: pathOf(request),
   });
   return new ProtocolError("FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`);
+}
+
+/** Who asks, and in which trace, for the log. */
+export function factsOf({ headers }: Request, address: string | undefined): Fields {
+  return { address, ...traceFacts(traceparentIn(headers)) };
 }
 
 /** What is refused here, in the log's words. */
@@ -151,14 +162,15 @@ export function refuse(
   deps: RouteDeps,
   error: ProtocolError,
   headers?: Record<string, string>,
-  address?: string,
+  facts: Fields = {},
 ): Response {
-  noteRefusal(deps, error, REQUEST, { address });
+  noteRefusal(deps, error, REQUEST, facts);
   return problem(error, headers);
 }
 
 function fault(log: Logger, request: Request, cause: unknown): ProtocolError {
-  log.error("cannot answer a request", { method: request.method, path: pathOf(request), cause });
+  const { method, headers } = request;
+  log.error("cannot answer a request", { method, path: pathOf(request), ...traceFacts(traceparentIn(headers)), cause });
   return new ProtocolError("INTERNAL", "Internal error; the server's log has its cause");
 }
 

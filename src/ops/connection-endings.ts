@@ -10,8 +10,10 @@ export const ENDINGS = {
   /** The runtime did: a frame was larger than `MAX_MESSAGE_BYTES`, or broke RFC 6455. */
   badFrame: { side: "server", cause: "bad frame" },
   closed: { side: "client", cause: "closed" },
-  /** Without a close frame. An event stream has none. */
+  /** Without a close frame. */
   lost: { side: "client", cause: "lost" },
+  /** The client of an event stream has closed its connection, or it was lost: nothing tells which. */
+  hungUp: { side: "client", cause: "hung up" },
 } as const satisfies Record<string, Ending>;
 
 /** Every ending there is. */

@@ -83,11 +83,19 @@ function readFrame(given: Given, text: string, plain: boolean): Read<Request> {
 function readSingle(value: unknown, text: string, plain: boolean): Read<Publish> {
   const single = read(FRAMES.publish, value);
   if (!single.ok) return single;
-  const { type, topic: name, message, ack: wanted, dedupe } = single.content;
+  const { type, topic: name, message, ack: wanted, dedupe, traceparent } = single.content;
   const messages = [{ id: message.id, payload: payloadOf(text, plain) }];
   return {
     ok: true,
-    content: { type, topic: name, messages, batch: false, ack: wanted !== false, dedupe: dedupe === true },
+    content: {
+      type,
+      topic: name,
+      messages,
+      batch: false,
+      ack: wanted !== false,
+      dedupe: dedupe === true,
+      traceparent: traceparent ?? undefined,
+    },
   };
 }
 
@@ -96,13 +104,21 @@ const readHeads = batchReader(messageSchema);
 function readSeveral(value: unknown, text: string): Read<Publish> {
   const several = read(FRAMES.publishBatch, value);
   if (!several.ok) return several;
-  const { type, topic: name, messages: elements, ack: wanted, dedupe } = several.content;
+  const { type, topic: name, messages: elements, ack: wanted, dedupe, traceparent } = several.content;
   const heads = readHeads(elements);
   if (!heads.ok) return heads;
   const messages = messagesOf(text, heads.content);
   return {
     ok: true,
-    content: { type, topic: name, messages, batch: true, ack: wanted !== false, dedupe: dedupe === true },
+    content: {
+      type,
+      topic: name,
+      messages,
+      batch: true,
+      ack: wanted !== false,
+      dedupe: dedupe === true,
+      traceparent: traceparent ?? undefined,
+    },
   };
 }
 

@@ -83,8 +83,15 @@ export function encodePublished(
 }
 
 /** Encodes an event, once, when it is published. Every subscriber is sent this text, live and on replay. */
-export function encodeEvent(text: TopicText, seq: number, { id, payload }: Message, ts: string): string {
-  return `${text.event}${seq}${TS_KEY}${ts}","message":{"id":"${id}","payload":${payload}}}`;
+export function encodeEvent(
+  text: TopicText,
+  seq: number,
+  { id, payload }: Message,
+  ts: string,
+  traceparent?: string,
+): string {
+  const trace = traceparent === undefined ? "" : `"traceparent":"${traceparent}",`;
+  return `${text.event}${seq}${TS_KEY}${ts}",${trace}"message":{"id":"${id}","payload":${payload}}}`;
 }
 
 const TS_KEY = ',"ts":"';
@@ -95,8 +102,8 @@ export function tsOf(text: TopicText, event: string): string {
   return event.slice(start, event.indexOf('"', start));
 }
 
-/** Room for the rest of an event, besides its topic, id and payload: number, time, braces. */
-const EVENT_ROOM = 96;
+/** Room for the rest of an event, besides its topic, id and payload: number, time, trace, braces. */
+const EVENT_ROOM = 168;
 
 /** The most bytes that an event can take, computed without reading its payload. */
 export function eventRoom(text: TopicText, { id, payload }: Message): number {

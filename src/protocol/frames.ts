@@ -43,6 +43,8 @@ export type PublishFrame = Request & {
   ack?: boolean | undefined;
   /** Not to publish again what history has already, if that was published with `dedupe`, too. */
   dedupe?: boolean | undefined;
+  /** The trace that the messages belong to (W3C Trace Context). It is delivered with them. */
+  traceparent?: string | undefined;
 } & ({ message: { id: string; payload: unknown } } | { messages: { id: string; payload: unknown }[] });
 export type PingFrame = Request & { type: "ping" };
 export type AuthFrame = Request & { type: "auth"; token: string };
@@ -106,6 +108,7 @@ export type EventFrame = Dated & {
   type: "event";
   topic: string;
   seq: number;
+  traceparent?: string | undefined;
   message: { id: string; payload: unknown };
 };
 

@@ -24,6 +24,8 @@ export type ResumeOutcome = (typeof RESUME_OUTCOMES)[number];
 export const DROP_REASONS = [
   /** They were the oldest in a full queue. */
   "queue_full",
+  /** The subscriber wants the latest only, and newer ones had come. */
+  "superseded",
   /** History no longer had them when they were to be sent. */
   "not_in_history",
   /** The subscriber asked for another replay, which starts after them. */

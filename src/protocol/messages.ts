@@ -8,6 +8,8 @@ export type Publication = {
   readonly messages: readonly Message[];
   /** Whether those that history has already are not published again, if they were published with `dedupe`, too. */
   readonly dedupe: boolean;
+  /** The trace that they belong to (W3C Trace Context). */
+  readonly traceparent?: string | undefined;
 };
 
 /** Messages with their place in a topic: numbered from `first` on, published at `ts`. */
@@ -17,6 +19,7 @@ export type Placed = {
   readonly messages: readonly Message[];
   /** Whether the broker can be asked for them by their id, as long as history has them. */
   readonly findable: boolean;
+  readonly traceparent?: string | undefined;
 };
 
 /** The part of a topic's history that is asked for. */

@@ -4,6 +4,7 @@ import { parseEventId, parsePosition } from "./event-stream.ts";
 import { OVERFLOWS } from "./frames.ts";
 import { isName, MAX_NAME_BYTES } from "./names.ts";
 import { describe } from "./read.ts";
+import { isTraceparent, TRACEPARENT } from "./trace.ts";
 
 /** A name that a client chooses. `field` is what the client calls it; `missing` is the problem if there is none. */
 function name(field: string, missing: string) {
@@ -77,6 +78,8 @@ const optional = <T extends z.ZodType>(schema: T) =>
     .optional();
 const ack = z.boolean("'ack' must be true or false").nullish();
 const dedupe = z.boolean("'dedupe' must be true or false").nullish();
+const badTrace = "'traceparent' must be one of W3C Trace Context, such as 00-(32 hex digits)-(16 hex digits)-01";
+export const traceparent = z.string(badTrace).refine(isTraceparent, badTrace).meta({ pattern: TRACEPARENT.source });
 
 export const FRAMES = {
   subscribe: z
@@ -99,10 +102,18 @@ export const FRAMES = {
       message: message("message", "Missing 'message' for publish"),
       ack,
       dedupe,
+      traceparent: traceparent.nullish(),
     }),
     { strict: true },
   ),
-  publishBatch: z.object({ type: z.literal("publish"), topic: topicName, messages: batch, ack, dedupe }),
+  publishBatch: z.object({
+    type: z.literal("publish"),
+    topic: topicName,
+    messages: batch,
+    ack,
+    dedupe,
+    traceparent: traceparent.nullish(),
+  }),
   ping: z.object({ type: z.literal("ping") }),
   auth: z.object({ type: z.literal("auth"), token: z.string("'token' must be a string").min(1, "Missing 'token'") }),
 } as const;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ERRORS, type AnswerCode } from "./codes.ts";
 import { TRANSPORTS, type Problem, type ServerFrame } from "./frames.ts";
 import { DROP_REASONS, type Ledger } from "./ledger.ts";
-import { payloadIn, SUBSCRIBERS_PAGE } from "./schema.ts";
+import { payloadIn, SUBSCRIBERS_PAGE, traceparent } from "./schema.ts";
 
 const text = z.string().min(1);
 const seq = z.int().min(0);
@@ -30,7 +30,12 @@ const duplicate = z.literal(true).optional();
 
 /** Every frame that the server sends. */
 export const SENT_FRAMES = {
-  event: frame("event", { topic: text, seq: z.int().min(1), message: sentMessage }),
+  event: frame("event", {
+    topic: text,
+    seq: z.int().min(1),
+    traceparent: traceparent.optional(),
+    message: sentMessage,
+  }),
   acknowledged: answer("ack", acked),
   published: answer("ack", { ...ackedAt, duplicate }),
   publishedBatch: answer("ack", { ...ackedAt, first_seq: seq, count: z.int().min(1), duplicate }),
@@ -99,7 +104,7 @@ export const ANSWERS = {
     oldest_seq: seq,
     seq,
     more: z.literal(true).optional(),
-    messages: z.array(z.strictObject({ seq, ts, ...sentMessage.shape })),
+    messages: z.array(z.strictObject({ seq, ts, traceparent: traceparent.optional(), ...sentMessage.shape })),
   }),
   "POST /topics/:name/messages": z.strictObject({
     status: ok,

@@ -67,7 +67,7 @@ export class SsePeer implements ConnectedPeer {
   /** The size of the last write, and of those while blocked: no more can be unsent. */
   #written = 0;
   #closing = false;
-  ending: Ending | undefined;
+  ending: Ending = ENDINGS.hungUp;
 
   /** @param connect makes the session of this peer */
   constructor(deps: SsePeerDeps, from: ClientOrigin, connect: (peer: SsePeer) => Session) {

@@ -7,6 +7,7 @@ import { BINARY_FRAME, decode, type Decoded, type Request } from "../protocol/de
 import { encodeAnswer, encodePublished } from "../protocol/encode.ts";
 import type { Answer } from "../protocol/frames.ts";
 import type { RawJson } from "../protocol/raw-json.ts";
+import { traceFacts } from "../protocol/trace.ts";
 import { authorize, factsOf } from "./connected-peer.ts";
 import { Intake, type Frame } from "./intake.ts";
 import type { Answerer } from "./request-order.ts";
@@ -75,7 +76,7 @@ export class WebSocketTransport {
       registry.checkRoom(peer.address);
     } catch (cause) {
       const { code, reason } = CLOSE.limitExceeded;
-      this.#refuse(peer, peer, cause, undefined, "a connection");
+      this.#refuse(peer, peer, cause, undefined, { what: "a connection" });
       metrics.opened("websocket");
       metrics.closed({ side: "server", cause: reason });
       // The kernel takes these two frames at once, and delivers them whatever happens to the socket.
@@ -117,9 +118,9 @@ export class WebSocketTransport {
       if (!decoded.ok) throw unreadable(decoded);
       const pending = this.#dispatch(peer, decoded.request, requestId, to);
       if (!(pending instanceof Promise)) return undefined;
-      return pending.catch((cause: unknown) => this.#refuse(peer, to, cause, requestId));
+      return pending.catch((cause: unknown) => this.#refuse(peer, to, cause, requestId, asked(decoded)));
     } catch (cause) {
-      this.#refuse(peer, to, cause, requestId);
+      this.#refuse(peer, to, cause, requestId, asked(decoded));
       return undefined;
     }
   }
@@ -195,16 +196,16 @@ export class WebSocketTransport {
     to.answerText(encodeAnswer(answer, requestId, this.#deps.clock.iso()));
   }
 
-  #refuse(peer: WebSocketPeer, to: Answerer, cause: unknown, requestId: RawJson | undefined, what = "a frame"): void {
+  #refuse(peer: WebSocketPeer, to: Answerer, cause: unknown, requestId: RawJson | undefined, of: Asked = FRAME): void {
     const { metrics, log } = this.#deps;
     if (cause instanceof ProtocolError) {
       const { code, message, topic } = cause;
-      noteRefusal(this.#deps, cause, what, factsOf(peer));
+      noteRefusal(this.#deps, cause, of.what, { ...factsOf(peer), ...traceFacts(of.traceparent) });
       this.#answer(to, { type: "error", topic, error: { code, message } }, requestId);
       return;
     }
     metrics.refused("INTERNAL");
-    log.error("cannot handle a frame", { cause });
+    log.error("cannot handle a frame", { ...traceFacts(of.traceparent), cause });
     const error = { code: "INTERNAL", message: "Internal error; the server's log has its cause" } as const;
     this.#answer(to, { type: "error", error }, requestId);
   }
@@ -229,6 +230,15 @@ export class WebSocketTransport {
 /** Runs `work` once `pending` is there: at once if it is no promise. */
 function after(pending: Answered<void>, work: () => void): Answered<void> {
   return pending instanceof Promise ? pending.then(work) : work();
+}
+
+/** What was asked for, for the log. */
+type Asked = { what: string; traceparent?: string | undefined };
+const FRAME: Asked = { what: "a frame" };
+
+function asked(decoded: Decoded): Asked {
+  if (!decoded.ok || decoded.request.type !== "publish") return FRAME;
+  return { ...FRAME, traceparent: decoded.request.traceparent };
 }
 
 function isPublish(decoded: Decoded): boolean {

@@ -91,7 +91,7 @@ describe("The ledger of a subscriber", () => {
     stage.publish(3);
     stage.peer.room = Number.POSITIVE_INFINITY;
     stage.session.drained();
-    expect(stage.mine).toMatchObject({ dropped: { queue_full: 2 }, delivered: 1 });
+    expect(stage.mine).toMatchObject({ dropped: { superseded: 2 }, delivered: 1 });
     expect(stage.totals.counts).toMatchObject({ dropped: 2, gaps: 0 });
   });
 

@@ -58,7 +58,7 @@ describe("connections", () => {
       await using events = await EventStream.open(topicUrl(server, "t", "/events"));
       await events.next();
     });
-    expect(stream).toEqual({ 'connections_opened_total{transport="sse"}': 1, [closed("client", "lost")]: 1 });
+    expect(stream).toEqual({ 'connections_opened_total{transport="sse"}': 1, [closed("client", "hung up")]: 1 });
     const deleted = await steps(async () => {
       await using client = await Client.connect(server);
       await client.subscribe("t", "me");
