@@ -62,7 +62,8 @@ function describe(operation: Operation): JsonSchema {
     name,
     in: "query",
     description: FIELDS[name],
-    schema: outputSchema(schema),
+    // `?field=` counts as absent.
+    schema: { anyOf: [outputSchema(schema), { type: "string", maxLength: 0 }] },
   }));
   const codes = [...errors, ...ANYWHERE, ...(isOpen ? [] : GUARDED)];
   return {
