@@ -128,6 +128,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     mayConnect: originPolicy(config.allowedOrigins, auth.required),
     underWay: new RequestsUnderWay(config.maxHttpRequests),
     addressOf: addressBy(new ClientAddress(config.trustedProxies)),
+    dashboard: config.dashboard,
     stopping: () => stopping,
     startedAt,
     closing,

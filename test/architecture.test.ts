@@ -24,10 +24,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "ops/",
     "type transport/",
     "type bun",
+    "node:fs",
     "node:net",
     "node:path",
   ],
   "client/": ["protocol/"],
+  "dashboard/": ["client/", "type protocol/", "preact", "preact/hooks", "uplot"],
   "cli/": [
     "auth/",
     "client/",

@@ -36,6 +36,7 @@ const TABLE = [
   ["UNSENT_EVENT_BYTES", "--unsent-event-bytes", "an eighth of the memory there is, 1073741824 at the most"],
   ["WAITING_FRAME_BYTES", "--waiting-frame-bytes", "a sixteenth of the memory there is, 67108864 at the most"],
   ["ALLOWED_ORIGINS", "--allowed-origins", "none"],
+  ["DASHBOARD", "--dashboard", "true"],
   ["API_KEYS_FILE", "--api-keys-file", "none"],
   ["JWT_SECRET_FILE", "--jwt-secret-file", "none"],
   ["JWT_PUBLIC_KEY_FILE", "--jwt-public-key-file", "none"],
@@ -101,6 +102,7 @@ describe("the configuration", () => {
       unreadAnswerBytes: Math.min(67108864, Math.floor(process.constrainedMemory() / 16)),
       unsentEventBytes: Math.min(1073741824, Math.floor(process.constrainedMemory() / 8)),
       waitingFrameBytes: Math.min(67108864, Math.floor(process.constrainedMemory() / 16)),
+      dashboard: true,
       authTimeoutMs: 5000,
       logLevel: "info",
     });

@@ -11,6 +11,7 @@ import type { SseTransport } from "../transport/sse.ts";
 import type { SocketData } from "../transport/websocket.ts";
 import { credentialOf } from "./access.ts";
 import { clientScript } from "./client-script.ts";
+import { dashboard } from "./dashboard.ts";
 import { asyncApiDocument, openApiDocument } from "./documents.ts";
 import { openEvents } from "./events.ts";
 import { readSlowly, type LargeAnswers } from "./large-answers.ts";
@@ -34,6 +35,8 @@ export type HttpDeps = RouteDeps & {
   limits: Limits;
   maxFiles: number | undefined;
   publishLimits: PublishLimits;
+  /** Whether there is a page at `/`. */
+  dashboard: boolean;
 };
 
 type BunServer = Server<SocketData>;
@@ -54,7 +57,13 @@ export function routes(deps: HttpDeps) {
       readSlowly(request, server);
       return handler(request, server, grant);
     };
+  const { page, script, style } = dashboard();
+  const ofPage = (handle: Handler<BunServer>) =>
+    deps.dashboard ? always({ GET: open(handle) }) : () => notFound(deps);
   const table = {
+    "/": ofPage(page),
+    "/dashboard.js": ofPage(script),
+    "/dashboard.css": ofPage(style),
     // A browser can set no header here: it authenticates with its first frame.
     "/ws": on({ GET: { ...open(upgrade(deps)), counts: true } }),
     "/topics": on({ GET: anyone(large(listTopics(deps))), POST: admin(createTopic(deps)) }),

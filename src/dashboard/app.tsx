@@ -1,0 +1,92 @@
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { CreateDialog } from "./dialogs.tsx";
+import { GettingStarted } from "./getting-started.tsx";
+import { Banner, Header } from "./header.tsx";
+import { useValue, type Observable } from "./observable.ts";
+import { OverviewPage } from "./overview-page.tsx";
+import { OverviewWatch } from "./overview.ts";
+import { hashOf, watchRoute, type Route } from "./route.ts";
+import { Session } from "./session.ts";
+import { SignIn } from "./sign-in.tsx";
+import { TopicList } from "./topic-list.tsx";
+import { TopicPage } from "./topic-page.tsx";
+
+type Parts = { session: Session; watch: OverviewWatch; route: Observable<Route> };
+
+function App({ session, watch, route }: Parts) {
+  const status = useValue(session.status);
+  const isSignedOut = status === "unauthorized";
+  useEffect(() => {
+    if (isSignedOut) return;
+    watch.start();
+    return () => watch.stop();
+  }, [isSignedOut]);
+  return (
+    <>
+      <Header session={session} />
+      <Banner session={session} />
+      {isSignedOut ? <Door session={session} /> : <Body session={session} watch={watch} route={route} />}
+    </>
+  );
+}
+
+function Door({ session }: { session: Session }) {
+  const refusal = useValue(session.refusal);
+  return <SignIn refusal={refusal} signIn={(credential) => session.signIn(credential)} />;
+}
+
+function Body({ session, watch, route }: Parts) {
+  const overview = useValue(watch.overview);
+  const client = useValue(session.client);
+  const { topic, tab } = useValue(route);
+  const [isCreating, setCreating] = useState(false);
+  useEffect(() => void (document.title = topic === undefined ? "Pub/sub" : `${topic} · Pub/sub`), [topic]);
+  if (overview === undefined || client === undefined) {
+    return (
+      <main class="waiting">
+        <p class="empty">Loading</p>
+      </main>
+    );
+  }
+  const create = async (name: string): Promise<void> => {
+    await session.api.create(name);
+    location.hash = hashOf(name);
+    watch.refresh();
+  };
+  const { topics, isAdmin } = overview;
+  return (
+    <div class={topic === undefined ? "body home" : "body"}>
+      <TopicList overview={overview} selected={topic} create={() => setCreating(true)} />
+      {topic !== undefined ? (
+        <TopicPage
+          key={topic}
+          session={session}
+          client={client}
+          topic={topic}
+          tab={tab}
+          isAdmin={isAdmin}
+          isKnown={topics.has(topic)}
+          changed={() => watch.refresh()}
+        />
+      ) : (
+        <main class="overview">
+          {topics.size > 0 ? (
+            <OverviewPage overview={overview} />
+          ) : isAdmin ? (
+            <GettingStarted base={session.base} create={() => setCreating(true)} />
+          ) : (
+            <p class="empty wide">There is no topic that this credential may subscribe to.</p>
+          )}
+        </main>
+      )}
+      {isCreating && <CreateDialog create={create} close={() => setCreating(false)} />}
+    </div>
+  );
+}
+
+const page = document.getElementById("page");
+if (page !== null) {
+  const session = new Session(new URL(".", document.baseURI).href);
+  render(<App session={session} watch={new OverviewWatch(session)} route={watchRoute()} />, page);
+}

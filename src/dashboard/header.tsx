@@ -1,0 +1,63 @@
+import type { Session, Status } from "./session.ts";
+import { HOME } from "./route.ts";
+import { useValue } from "./observable.ts";
+
+const WORDS: Record<Status, string> = {
+  starting: "Connecting",
+  ready: "Connected",
+  stopping: "Shutting down",
+  disconnected: "Disconnected",
+  unauthorized: "Signed out",
+};
+
+/** What stands above everything: how the page stands with the server, and where else to look. */
+export function Header({ session }: { session: Session }) {
+  const status = useValue(session.status);
+  // A link carries no credential: what needs one is asked for here, and shown from the tab's own memory.
+  const showMetrics = (event: Event): void => {
+    if (!session.hasCredential) return;
+    event.preventDefault();
+    void session.api.metrics().then((text) => {
+      open(URL.createObjectURL(new Blob([text], { type: "text/plain" })), "_blank", "noopener");
+    });
+  };
+  return (
+    <header class="top">
+      <h1>
+        <a href={HOME}>Pub/sub</a>
+      </h1>
+      <p class={`status ${status}`} role="status">
+        <span class="dot" aria-hidden="true" />
+        {WORDS[status]}
+      </p>
+      <nav class="links" aria-label="Elsewhere">
+        <a href="openapi.json">OpenAPI</a>
+        <a href="asyncapi.json">AsyncAPI</a>
+        <a href="metrics" onClick={showMetrics}>
+          Metrics
+        </a>
+        {session.hasCredential && status !== "unauthorized" && (
+          <button type="button" onClick={() => session.signOut()}>
+            Sign out
+          </button>
+        )}
+      </nav>
+    </header>
+  );
+}
+
+/** Says why nothing moves, and that the page does something about it. */
+export function Banner({ session }: { session: Session }) {
+  const status = useValue(session.status);
+  const text =
+    status === "disconnected"
+      ? "The server does not answer. Trying again…"
+      : status === "stopping"
+        ? "The server is shutting down. The page comes back with it."
+        : undefined;
+  return (
+    <div class="banner" role="alert">
+      {text !== undefined && <p class={status}>{text}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,54 @@
+import type { TopicEvent } from "../client/index.ts";
+import { Component } from "preact";
+import { useState } from "preact/hooks";
+import { time } from "./format.ts";
+
+/** How much of a payload is shown in its row, and opened. */
+const IN_A_ROW = 400;
+const OPENED = 100_000;
+
+type Props = { event: TopicEvent<string>; isFetched?: boolean };
+
+/** A message in one row, which opens to all of it. An event never changes: its row is drawn once. */
+export class Message extends Component<Props> {
+  override shouldComponentUpdate({ event }: Props): boolean {
+    return event !== this.props.event;
+  }
+
+  override render({ event, isFetched = false }: Props) {
+    return <MessageRow event={event} isFetched={isFetched} />;
+  }
+}
+
+function MessageRow({ event, isFetched }: Required<Props>) {
+  const [isOpen, setOpen] = useState(false);
+  const { seq, ts, id, payload } = event;
+  return (
+    <details
+      class={isFetched ? "message fetched" : "message"}
+      onToggle={({ currentTarget }) => setOpen(currentTarget.open)}
+    >
+      <summary>
+        <span class="seq number">{seq}</span>
+        <time dateTime={ts}>{time(ts)}</time>
+        <code class="payload">{payload.slice(0, IN_A_ROW)}</code>
+      </summary>
+      {isOpen && (
+        <div class="whole">
+          <p class="facts">
+            Published {ts} under the id {id}
+          </p>
+          <pre>{pretty(payload)}</pre>
+        </div>
+      )}
+    </details>
+  );
+}
+
+/** Indented, if that keeps every digit. */
+function pretty(payload: string): string {
+  if (payload.length > OPENED) return `${payload.slice(0, OPENED)}…`;
+  const value: unknown = JSON.parse(payload);
+  const isExact = JSON.stringify(value) === payload;
+  return isExact ? JSON.stringify(value, undefined, 2) : payload;
+}

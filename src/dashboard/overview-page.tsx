@@ -1,0 +1,61 @@
+import { Chart } from "./chart.tsx";
+import { bytes, count, duration, transport } from "./format.ts";
+import type { Figures } from "./figures.ts";
+import { LedgerView } from "./ledger.tsx";
+import type { Overview } from "./overview.ts";
+import { Tile } from "./tile.tsx";
+
+const PUBLISHED = [{ label: "Published", color: "published" }] as const;
+const DELIVERED = [{ label: "Delivered", color: "delivered" }] as const;
+
+/** The server as a whole. */
+export function OverviewPage({ overview }: { overview: Overview }) {
+  const { figures, points } = overview;
+  if (figures === undefined)
+    return <p class="empty wide">Choose a topic. This credential may not see the server's figures.</p>;
+  return (
+    <>
+      <h2>Server</h2>
+      <Tiles figures={figures} topics={overview.topics.size} />
+      <div class="charts">
+        <div class="panel">
+          <Chart title="Published a second" lines={PUBLISHED} points={points} />
+        </div>
+        <div class="panel">
+          <Chart
+            title="Delivered a second"
+            lines={DELIVERED}
+            points={points.map(({ at, values }) => ({ at, values: values.slice(1) }))}
+          />
+        </div>
+      </div>
+      {figures.ledger && <LedgerView ledger={figures.ledger} title="Ledger of all events" />}
+    </>
+  );
+}
+
+function Tiles({ figures, topics }: { figures: Figures; topics: number }) {
+  const { published, connections, subscriptions, lagging, historyBytes, historyLimit, startedAt } = figures;
+  const clients = connections.reduce((sum, [, number]) => sum + number, 0);
+  const byTransport = connections
+    .filter(([, number]) => number > 0)
+    .map(([name, number]) => `${count(number)} ${transport(name)}`);
+  return (
+    <dl class="tiles">
+      <Tile name="Topics" value={count(topics)} />
+      <Tile name="Published" value={count(published)} note="messages" />
+      <Tile name="Connections" value={count(clients)} note={byTransport.join(", ")} />
+      <Tile
+        name="Subscriptions"
+        value={count(subscriptions)}
+        note={lagging === undefined ? undefined : `${count(lagging)} lagging`}
+      />
+      <Tile
+        name="History"
+        value={bytes(historyBytes)}
+        note={historyLimit === undefined ? undefined : `of ${bytes(historyLimit)}`}
+      />
+      {startedAt !== undefined && <Tile name="Running for" value={duration(Date.now() - startedAt * 1000)} />}
+    </dl>
+  );
+}

@@ -1,0 +1,126 @@
+import { isFields } from "../client/read.ts";
+
+/** What became of the events that were due: `due` is the sum of all the rest. */
+export type Ledger = {
+  due: number;
+  delivered: number;
+  dropped: readonly (readonly [reason: string, count: number])[];
+  queued: number;
+  unflushed: number;
+};
+
+export type TopicCounts = { name: string; messages: number | undefined; subscribers: number };
+
+export type Subscriber = {
+  clientId: string;
+  transport: string;
+  address: string | undefined;
+  queued: number;
+  dropped: number;
+  since: number;
+  ledger: Ledger | undefined;
+};
+
+export type TopicDetail = {
+  epoch: string;
+  seq: number;
+  oldestSeq: number;
+  messages: number;
+  bytes: number;
+  total: number;
+  ledger: Ledger | undefined;
+  subscribers: readonly Subscriber[];
+};
+
+/** The answer of `GET /stats`. */
+export function readStats(answer: unknown): TopicCounts[] {
+  const topics = fields(fields(answer)["topics"]);
+  return Object.entries(topics).map(([name, value]) => {
+    const counts = fields(value);
+    return { name, messages: number(counts["messages"]), subscribers: number(counts["subscribers"]) };
+  });
+}
+
+/** The answer of `GET /topics`. */
+export function readTopics(answer: unknown): TopicCounts[] {
+  return list(fields(answer)["topics"]).map((value) => {
+    const topic = fields(value);
+    return { name: text(topic["name"]), messages: undefined, subscribers: number(topic["subscribers"]) };
+  });
+}
+
+/** The answer of `GET /topics/{name}`. */
+export function readDetail(answer: unknown): TopicDetail {
+  const detail = fields(answer);
+  const history = fields(detail["history"]);
+  return {
+    epoch: text(detail["epoch"]),
+    seq: number(detail["seq"]),
+    oldestSeq: number(detail["oldest_seq"]),
+    messages: number(history["messages"]),
+    bytes: number(history["bytes"]),
+    total: number(detail["subscribers_total"]),
+    ledger: readLedger(detail["ledger"]),
+    subscribers: list(detail["subscribers"]).map(readSubscriber),
+  };
+}
+
+function readSubscriber(value: unknown): Subscriber {
+  const subscriber = fields(value);
+  const { address } = subscriber;
+  return {
+    clientId: text(subscriber["client_id"]),
+    transport: text(subscriber["transport"]),
+    address: typeof address === "string" ? address : undefined,
+    queued: number(subscriber["queued"]),
+    dropped: number(subscriber["dropped"]),
+    since: Date.parse(text(subscriber["connected_since"])),
+    ledger: readLedger(subscriber["ledger"]),
+  };
+}
+
+function readLedger(value: unknown): Ledger | undefined {
+  if (value === undefined) return undefined;
+  const ledger = fields(value);
+  const reasons = Object.entries(fields(ledger["dropped"]));
+  return {
+    due: number(ledger["due"]),
+    delivered: number(ledger["delivered"]),
+    dropped: reasons.map(([reason, count]) => [reason, number(count)]),
+    queued: number(ledger["queued"]),
+    unflushed: number(ledger["unflushed"]),
+  };
+}
+
+/** `code` and `detail` of a problem document (RFC 9457), as far as it is one. */
+export function readProblem(answer: unknown): { code: string | undefined; detail: string | undefined } {
+  const { code, detail } = isFields(answer) ? answer : {};
+  return {
+    code: typeof code === "string" ? code : undefined,
+    detail: typeof detail === "string" ? detail : undefined,
+  };
+}
+
+function fields(value: unknown): { readonly [field: string]: unknown } {
+  if (!isFields(value)) throw unexpected("an object", value);
+  return value;
+}
+
+function list(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw unexpected("a list", value);
+  return value;
+}
+
+function number(value: unknown): number {
+  if (typeof value !== "number") throw unexpected("a number", value);
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== "string") throw unexpected("a text", value);
+  return value;
+}
+
+function unexpected(what: string, value: unknown): TypeError {
+  return new TypeError(`The server answered ${JSON.stringify(value)} where ${what} belongs`);
+}

@@ -1,0 +1,97 @@
+import { connect, type Client, type ConnectionState, type PubSubError } from "../client/index.ts";
+import { Api, ApiError } from "./api.ts";
+import { Observable } from "./observable.ts";
+
+/** How the page stands with the server. */
+export type Status = "starting" | "ready" | "stopping" | "disconnected" | "unauthorized";
+
+/** Payloads are JSON as text, so that every digit stays. */
+export type RawClient = Client<{ [topic: string]: string }>;
+
+const STORED = "credential";
+
+/** The page's credential and its connections. The credential is kept for the tab only. */
+export class Session {
+  readonly status = new Observable<Status>("starting");
+  /** Why the server refused the credential; undefined if none was shown. */
+  readonly refusal = new Observable<string | undefined>(undefined);
+  readonly client = new Observable<RawClient | undefined>(undefined);
+  readonly base: string;
+  readonly api: Api;
+  #credential = sessionStorage.getItem(STORED) ?? undefined;
+
+  constructor(base: string) {
+    this.base = base;
+    this.api = new Api(base, () => this.#credential);
+  }
+
+  get hasCredential(): boolean {
+    return this.#credential !== undefined;
+  }
+
+  signIn(credential: string): void {
+    this.#drop();
+    this.#credential = credential;
+    this.refusal.set(undefined);
+    this.status.set("starting");
+  }
+
+  signOut(): void {
+    this.#forget();
+    this.refusal.set(undefined);
+    this.status.set("unauthorized");
+  }
+
+  /** The server has answered a request, and so it takes the credential. */
+  answered(): void {
+    if (this.#credential !== undefined) sessionStorage.setItem(STORED, this.#credential);
+    if (this.client.value === undefined) this.#connect();
+  }
+
+  /** A request has failed. */
+  failed(cause: unknown): void {
+    const code = cause instanceof ApiError ? cause.code : "INTERNAL";
+    if (code === "UNAUTHORIZED") this.#refused(cause);
+    else if (code === "SHUTTING_DOWN") this.status.set("stopping");
+    else if (code === "DISCONNECTED") this.status.set("disconnected");
+  }
+
+  #connect(): void {
+    const client: RawClient = connect(this.base, {
+      raw: true,
+      token: this.#credential,
+      backoff: { mostMs: 2000 },
+      onState: (state, cause) => this.client.value === client && this.#changed(state, cause),
+      // Each subscription and publish tells its own errors where it is shown.
+      onError: () => {},
+    });
+    this.client.set(client);
+  }
+
+  #changed(state: ConnectionState, cause: PubSubError | undefined): void {
+    if (state === "connected") this.status.set("ready");
+    if (state === "closed" && cause?.code === "UNAUTHORIZED") this.#refused(cause);
+    if (state !== "waiting") return;
+    const isGoodbye = cause?.message.startsWith("shutting down") === true;
+    this.status.set(isGoodbye ? "stopping" : "disconnected");
+  }
+
+  #refused(cause: unknown): void {
+    const wasShown = this.hasCredential;
+    this.#forget();
+    this.refusal.set(wasShown && cause instanceof Error ? cause.message : undefined);
+    this.status.set("unauthorized");
+  }
+
+  #forget(): void {
+    this.#drop();
+    this.#credential = undefined;
+    sessionStorage.removeItem(STORED);
+  }
+
+  #drop(): void {
+    const client = this.client.value;
+    this.client.set(undefined);
+    void client?.close();
+  }
+}

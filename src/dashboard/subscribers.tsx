@@ -1,0 +1,107 @@
+import { count, duration, plural, transport as nameOf, words } from "./format.ts";
+import { Balance } from "./ledger.tsx";
+import { useValue } from "./observable.ts";
+import type { Ledger, Subscriber } from "./read.ts";
+import { PAGE, type TopicWatch } from "./topic-watch.ts";
+
+/** Who subscribes to a topic, and what became of the events that were due to each. */
+export function Subscribers({ watch }: { watch: TopicWatch }) {
+  const state = useValue(watch.state);
+  const after = useValue(watch.after);
+  if (state.is === "forbidden") return <p class="empty">This credential may not see subscribers.</p>;
+  if (state.is !== "there") return <p class="empty">Loading</p>;
+  const { subscribers, total } = state.detail;
+  if (total === 0) return <p class="empty">Nobody subscribes to this topic.</p>;
+  const hasLedgers = subscribers.some(({ ledger }) => ledger !== undefined);
+  const last = subscribers.at(-1)?.clientId;
+  const isMore = subscribers.length === PAGE && total > PAGE;
+  return (
+    <div class="subscribers">
+      <table class="cards">
+        <caption>
+          {total > subscribers.length
+            ? `${subscribers.length} of ${plural(total, "subscriber")}`
+            : plural(total, "subscriber")}
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Client</th>
+            <th scope="col">Transport</th>
+            <th scope="col">Address</th>
+            <th scope="col">Age</th>
+            {hasLedgers && <Head text="Due" />}
+            {hasLedgers && <Head text="Delivered" />}
+            <Head text="Queued" />
+            <Head text="Dropped" />
+            {hasLedgers && <Head text="Unflushed" />}
+            {hasLedgers && <th scope="col">Ledger</th>}
+          </tr>
+        </thead>
+        <tbody>
+          {subscribers.map((subscriber) => (
+            <Row key={subscriber.clientId} subscriber={subscriber} hasLedgers={hasLedgers} />
+          ))}
+        </tbody>
+      </table>
+      {(isMore || after !== undefined) && (
+        <div class="actions">
+          <button type="button" disabled={after === undefined} onClick={() => watch.turn(undefined)}>
+            First page
+          </button>
+          <button type="button" disabled={!isMore} onClick={() => watch.turn(last)}>
+            Next {PAGE}
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Head({ text }: { text: string }) {
+  return (
+    <th scope="col" class="number">
+      {text}
+    </th>
+  );
+}
+
+function Row({ subscriber, hasLedgers }: { subscriber: Subscriber; hasLedgers: boolean }) {
+  const { clientId, transport, address, queued, dropped, since, ledger } = subscriber;
+  return (
+    <tr>
+      <th scope="row" data-label="Client">
+        <span class="name" title={clientId}>
+          {clientId}
+        </span>
+        {queued > 0 && <span class="badge">lagging</span>}
+      </th>
+      <td data-label="Transport">{nameOf(transport)}</td>
+      <td data-label="Address">{address ?? "–"}</td>
+      <td data-label="Age" class="nowrap">
+        {duration(Date.now() - since)}
+      </td>
+      {hasLedgers && <Count label="Due" value={ledger?.due} />}
+      {hasLedgers && <Count label="Delivered" value={ledger?.delivered} />}
+      <Count label="Queued" value={queued} isLoud={queued > 0} />
+      <Count label="Dropped" value={dropped} isLoud={dropped > 0} title={ledger && reasonsOf(ledger)} />
+      {hasLedgers && <Count label="Unflushed" value={ledger?.unflushed} />}
+      {hasLedgers && <td data-label="Ledger">{ledger && <Balance ledger={ledger} isShort />}</td>}
+    </tr>
+  );
+}
+
+type CountProps = { label: string; value: number | undefined; isLoud?: boolean; title?: string | undefined };
+
+function Count({ label, value, isLoud = false, title }: CountProps) {
+  return (
+    <td data-label={label} class={isLoud ? "number loud" : "number"} title={title}>
+      {value === undefined ? "–" : count(value)}
+    </td>
+  );
+}
+
+function reasonsOf({ dropped }: Ledger): string | undefined {
+  return dropped.length === 0
+    ? undefined
+    : dropped.map(([reason, number]) => `${words(reason)}: ${count(number)}`).join(", ");
+}
