@@ -65,7 +65,7 @@ function optionsOf(element: HTMLElement, lines: readonly Line[], setAt: (at: num
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: {
-      x: { range: (_plot, min, max) => [Math.min(min, max - LEAST_SPAN), max] },
+      x: { range: spanOf },
       y: { range: (_plot, _min, max) => [0, Math.max(1, (max ?? 0) * 1.15)] },
     },
     axes: [
@@ -84,6 +84,12 @@ function optionsOf(element: HTMLElement, lines: readonly Line[], setAt: (at: num
     ],
     hooks: { setCursor: [({ cursor }: uPlot) => setAt(cursor.idx ?? null)] },
   };
+}
+
+/** From the first point to the last: of a single one uPlot itself would make a day. */
+function spanOf({ data: [times] }: uPlot): [number, number] {
+  const last = times.at(-1) ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? last, last - LEAST_SPAN), last];
 }
 
 /** Whether dark colours are asked for: a canvas does not follow by itself. */

@@ -33,9 +33,11 @@ export function Header({ session }: { session: Session }) {
       <nav class="links" aria-label="Elsewhere">
         <a href="openapi.json">OpenAPI</a>
         <a href="asyncapi.json">AsyncAPI</a>
-        <a href="metrics" onClick={showMetrics}>
-          Metrics
-        </a>
+        {status !== "unauthorized" && (
+          <a href="metrics" onClick={showMetrics}>
+            Metrics
+          </a>
+        )}
         {session.hasCredential && status !== "unauthorized" && (
           <button type="button" onClick={() => session.signOut()}>
             Sign out

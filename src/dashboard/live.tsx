@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { count, plural } from "./format.ts";
 import { Message } from "./message.tsx";
 import { useValue } from "./observable.ts";
@@ -13,7 +13,7 @@ export function Live({ tail }: { tail: Tail }) {
   const rows = useValue(tail.rows);
   const held = useValue(tail.held);
   // What one reads does not move away.
-  useEffect(() => tail.hold(isPaused || isScrolled), [tail, isPaused, isScrolled]);
+  useLayoutEffect(() => tail.hold(isPaused || isScrolled), [tail, isPaused, isScrolled]);
   useEffect(() => tail.filter(filter), [tail, filter]);
   const newest = () => {
     list.current?.scrollTo({ top: 0 });
@@ -67,9 +67,10 @@ export function Live({ tail }: { tail: Tail }) {
 function PaceLine({ tail }: { tail: Tail }) {
   const pace = useValue(tail.pace);
   const { is, cause } = useValue(tail.state);
+  const isAway = cause?.code === "TOPIC_NOT_FOUND" || cause?.code === "TOPIC_DELETED";
+  if (isAway) return <p class="pace">Waiting for the topic</p>;
   if (is === "ended") return <p class="pace problem">{cause?.message ?? "The subscription has ended"}</p>;
-  if (is !== "live")
-    return <p class="pace">{cause?.code === "TOPIC_NOT_FOUND" ? "Waiting for the topic" : "Connecting"}</p>;
+  if (is !== "live") return <p class="pace">Connecting</p>;
   return <p class="pace">{paceOf(pace)}</p>;
 }
 

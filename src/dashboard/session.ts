@@ -72,8 +72,9 @@ export class Session {
     if (state === "connected") this.status.set("ready");
     if (state === "closed" && cause?.code === "UNAUTHORIZED") this.#refused(cause);
     if (state !== "waiting") return;
-    const isGoodbye = cause?.message.startsWith("shutting down") === true;
-    this.status.set(isGoodbye ? "stopping" : "disconnected");
+    // While it shuts down it refuses new connections; once it is gone a request tells so.
+    if (cause?.message.startsWith("shutting down") === true) this.status.set("stopping");
+    else if (this.status.value !== "stopping") this.status.set("disconnected");
   }
 
   #refused(cause: unknown): void {

@@ -72,8 +72,7 @@ export class Tail {
   hold(isHeld: boolean): void {
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
-    this.#heldBack = 0;
-    this.held.set(0);
+    this.#heldBack = isHeld ? this.#waiting.length : 0;
     if (!isHeld) this.#redraw();
   }
 

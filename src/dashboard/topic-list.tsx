@@ -89,8 +89,11 @@ function Rows({ rows, selected, order, setOrder, hasRates }: RowsProps) {
     resized.observe(element);
     return () => resized.disconnect();
   }, []);
-  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - MARGIN);
-  const last = Math.min(rows.length, Math.ceil((top + height) / ROW_HEIGHT) + MARGIN);
+  const inView = Math.ceil(height / ROW_HEIGHT);
+  // A search may leave fewer rows than were scrolled past.
+  const firstInView = Math.max(0, Math.min(Math.floor(top / ROW_HEIGHT), rows.length - inView));
+  const first = Math.max(0, firstInView - MARGIN);
+  const last = Math.min(rows.length, firstInView + inView + 1 + MARGIN);
   const reachable = Math.min(Math.max(active, first), last - 1);
   useLayoutEffect(() => {
     if (!wantsFocus.current) return;

@@ -122,7 +122,7 @@ function Figures({ state }: { state: TopicState }) {
     <section class="figures" aria-label="Figures">
       <dl class="tiles">
         <Tile name="Published" value={count(detail.seq)} note={`epoch ${detail.epoch}`} />
-        <Tile name="A second" value={rate(state.rate)} note="published" />
+        <Tile name="Published a second" value={rate(state.rate)} />
         <Tile name="History" value={count(detail.messages)} note={bytes(detail.bytes)} />
         <Tile name="Subscribers" value={count(detail.total)} />
       </dl>

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "bun:test";
+import { readFigures } from "../../src/dashboard/figures.ts";
+import { readDetail, readStats } from "../../src/dashboard/read.ts";
+import { appended, growth, type Point } from "../../src/dashboard/series.ts";
+
+const METRICS = `# HELP pubsub_topics Topics.
+# TYPE pubsub_topics gauge
+pubsub_topics 2
+pubsub_messages_published_total 1042
+pubsub_events_due_total 100
+pubsub_events_delivered_total 80
+pubsub_events_dropped_total{reason="queue_full"} 10
+pubsub_events_dropped_total{reason="topic_deleted"} 0
+pubsub_events_dropped_unreported 3
+pubsub_events_queued 5
+pubsub_events_unflushed 2
+pubsub_connections{transport="websocket"} 3
+pubsub_connections{transport="sse"} 1
+pubsub_subscriptions 4
+pubsub_configured_limit{setting="MAX_TOPICS"} 10000
+pubsub_configured_limit{setting="HISTORY_MEMORY_BYTES"} 4096
+pubsub_history_bytes 512
+process_start_time_seconds 1.7e9
+`;
+
+describe("what the page reads", () => {
+  test("of the metrics is the server as a whole, with a ledger that balances", () => {
+    const { ledger, ...figures } = readFigures(METRICS);
+    expect(figures).toEqual({
+      published: 1042,
+      delivered: 80,
+      connections: [
+        ["websocket", 3],
+        ["sse", 1],
+      ],
+      subscriptions: 4,
+      lagging: undefined,
+      historyBytes: 512,
+      historyLimit: 4096,
+      startedAt: 1.7e9,
+    });
+    expect(ledger).toEqual({
+      due: 100,
+      delivered: 80,
+      dropped: [
+        ["queue_full", 10],
+        ["not_reported_yet", 3],
+      ],
+      queued: 5,
+      unflushed: 2,
+    });
+  });
+
+  test("of a server that keeps no ledger has none", () => {
+    expect(readFigures("pubsub_events_delivered_total 80\n").ledger).toBeUndefined();
+  });
+
+  test("of a topic is its ledger and those of its subscribers, where they are told", () => {
+    const ledger = { due: 3, delivered: 1, dropped: { queue_full: 1 }, queued: 1, unflushed: 0 };
+    const one = {
+      client_id: "a",
+      transport: "sse",
+      queued: 1,
+      dropped: 1,
+      connected_since: "2026-11-22T02:42:32.354Z",
+    };
+    const detail = { epoch: "e", seq: 3, oldest_seq: 1, history: { messages: 3, bytes: 9 }, subscribers_total: 2 };
+    const subscribers = [{ ...one, address: "127.0.0.1", ledger }, one];
+    const read = readDetail({ ...detail, ledger, subscribers });
+    expect(read.ledger).toEqual({ ...ledger, dropped: [["queue_full", 1]] });
+    expect(read.subscribers).toMatchObject([
+      { clientId: "a", address: "127.0.0.1", ledger: { due: 3 } },
+      { address: undefined, ledger: undefined },
+    ]);
+  });
+
+  test("is refused if it is not what the server answers", () => {
+    for (const answer of [null, [], {}, { topics: { t: { messages: "1" } } }])
+      expect(() => readStats(answer)).toThrow(TypeError);
+  });
+});
+
+describe("a rate", () => {
+  test("is what a counter grew by in a second, and starts anew where it was set back", () => {
+    expect(growth(10, 30, 2000)).toBe(10);
+    expect(growth(30, 10, 1000)).toBe(10);
+    expect(growth(1, 2, 0)).toBe(0);
+  });
+
+  test("is kept for as long as the chart is wide", () => {
+    let points: readonly Point[] = [];
+    for (let at = 1; at <= 500; at++) points = appended(points, { at, values: [at] });
+    expect([points.length, points.at(-1)?.at]).toEqual([180, 500]);
+  });
+});
