@@ -12,6 +12,9 @@ export class ApiError extends Error {
   }
 }
 
+/** What a proxy answers that does not reach the server (RFC 9110 §15.6.3 to §15.6.5). */
+const UNREACHED = [502, 503, 504];
+
 type Ask = { method?: string; body?: object; signal?: AbortSignal };
 
 /** The server's HTTP API, as far as the client library does not have it. All of it throws {@link ApiError}. */
@@ -71,7 +74,8 @@ export class Api {
       throw new ApiError("DISCONNECTED", "The server does not answer", cause);
     }
     if (response.ok) return text;
-    const { code = "INTERNAL", detail = `The server answered ${response.status}` } = readProblem(parsed(text));
+    const unreached = UNREACHED.includes(response.status) ? "DISCONNECTED" : "INTERNAL";
+    const { code = unreached, detail = `The server answered ${response.status}` } = readProblem(parsed(text));
     throw new ApiError(code, detail);
   }
 }

@@ -5,12 +5,13 @@ import type { Point } from "./series.ts";
 
 type Line = { label: string; color: "published" | "delivered" };
 
-const HEIGHT = 150;
 /** The least time that is shown, in seconds, so that the first points do not fill the chart. */
 const LEAST_SPAN = 60;
 
+type ChartProps = { title: string; lines: readonly Line[]; points: readonly Point[]; height?: number };
+
 /** Lines over time. Their newest values, or those under the pointer, stand above them. */
-export function Chart({ title, lines, points }: { title: string; lines: readonly Line[]; points: readonly Point[] }) {
+export function Chart({ title, lines, points, height = 150 }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
   const [at, setAt] = useState<number | null>(null);
@@ -20,15 +21,15 @@ export function Chart({ title, lines, points }: { title: string; lines: readonly
   useLayoutEffect(() => {
     const element = holder.current;
     if (element === null) return;
-    const made = new uPlot(optionsOf(element, lines, setAt), data, element);
+    const made = new uPlot(optionsOf(element, lines, height, setAt), data, element);
     plot.current = made;
-    const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     resized.observe(element);
     return () => {
       resized.disconnect();
       made.destroy();
     };
-  }, [isDark, lines]);
+  }, [isDark, lines, height]);
   useLayoutEffect(() => plot.current?.setData(data), [points, isDark]);
 
   const shown = points[at ?? points.length - 1] ?? points.at(-1);
@@ -44,7 +45,13 @@ export function Chart({ title, lines, points }: { title: string; lines: readonly
           </span>
         ))}
       </figcaption>
-      <div ref={holder} class="plot" role="img" aria-label={`Chart of ${title.toLowerCase()}: ${described}`} />
+      <div
+        ref={holder}
+        class="plot"
+        style={{ height: `${height}px` }}
+        role="img"
+        aria-label={`Chart of ${title.toLowerCase()}: ${described}`}
+      />
     </figure>
   );
 }
@@ -54,14 +61,19 @@ function dataOf(lines: readonly Line[], points: readonly Point[]): uPlot.Aligned
   return [points.map(({ at }) => at), ...values];
 }
 
-function optionsOf(element: HTMLElement, lines: readonly Line[], setAt: (at: number | null) => void): uPlot.Options {
+function optionsOf(
+  element: HTMLElement,
+  lines: readonly Line[],
+  height: number,
+  setAt: (at: number | null) => void,
+): uPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
   const axis = { stroke: color("muted"), font: `11px ${style.fontFamily}`, ticks: { show: false } };
   const grid = { stroke: color("grid"), width: 1 };
   return {
     width: element.clientWidth,
-    height: HEIGHT,
+    height,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: {

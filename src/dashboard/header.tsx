@@ -51,12 +51,12 @@ export function Header({ session }: { session: Session }) {
 /** Says why nothing moves, and that the page does something about it. */
 export function Banner({ session }: { session: Session }) {
   const status = useValue(session.status);
-  const text =
-    status === "disconnected"
-      ? "The server does not answer. Trying again…"
-      : status === "stopping"
-        ? "The server is shutting down. The page comes back with it."
-        : undefined;
+  const trouble = useValue(session.trouble);
+  const texts: Partial<Record<Status, string>> = {
+    disconnected: "The server does not answer. Trying again…",
+    stopping: "The server is shutting down. The page comes back with it.",
+  };
+  const text = texts[status] ?? (trouble && `${trouble}. Trying again…`);
   return (
     <div class="banner" role="alert">
       {text !== undefined && <p class={status}>{text}</p>}

@@ -8,6 +8,8 @@ import { Tile } from "./tile.tsx";
 const PUBLISHED = [{ label: "Published", color: "published" }] as const;
 const DELIVERED = [{ label: "Delivered", color: "delivered" }] as const;
 
+const HEIGHT = 220;
+
 /** The server as a whole. */
 export function OverviewPage({ overview }: { overview: Overview }) {
   const { figures, points } = overview;
@@ -19,12 +21,13 @@ export function OverviewPage({ overview }: { overview: Overview }) {
       <Tiles figures={figures} topics={overview.topics.size} />
       <div class="charts">
         <div class="panel">
-          <Chart title="Published a second" lines={PUBLISHED} points={points} />
+          <Chart title="Published a second" lines={PUBLISHED} points={points} height={HEIGHT} />
         </div>
         <div class="panel">
           <Chart
             title="Delivered a second"
             lines={DELIVERED}
+            height={HEIGHT}
             points={points.map(({ at, values }) => ({ at, values: values.slice(1) }))}
           />
         </div>
@@ -43,7 +46,7 @@ function Tiles({ figures, topics }: { figures: Figures; topics: number }) {
   return (
     <dl class="tiles">
       <Tile name="Topics" value={count(topics)} />
-      <Tile name="Published" value={count(published)} note="messages" />
+      <Tile name="Published" value={count(published)} />
       <Tile name="Connections" value={count(clients)} note={byTransport.join(", ")} />
       <Tile
         name="Subscriptions"

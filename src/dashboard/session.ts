@@ -15,6 +15,8 @@ export class Session {
   readonly status = new Observable<Status>("starting");
   /** Why the server refused the credential; undefined if none was shown. */
   readonly refusal = new Observable<string | undefined>(undefined);
+  /** What the server answers instead of figures, if that is none of the states. */
+  readonly trouble = new Observable<string | undefined>(undefined);
   readonly client = new Observable<RawClient | undefined>(undefined);
   readonly base: string;
   readonly api: Api;
@@ -33,6 +35,7 @@ export class Session {
     this.#drop();
     this.#credential = credential;
     this.refusal.set(undefined);
+    this.trouble.set(undefined);
     this.status.set("starting");
   }
 
@@ -45,15 +48,18 @@ export class Session {
   /** The server has answered a request, and so it takes the credential. */
   answered(): void {
     if (this.#credential !== undefined) sessionStorage.setItem(STORED, this.#credential);
+    this.trouble.set(undefined);
     if (this.client.value === undefined) this.#connect();
+    else if (this.client.value.state === "connected") this.status.set("ready");
   }
 
   /** A request has failed. */
   failed(cause: unknown): void {
-    const code = cause instanceof ApiError ? cause.code : "INTERNAL";
+    const code = cause instanceof ApiError ? cause.code : undefined;
     if (code === "UNAUTHORIZED") this.#refused(cause);
     else if (code === "SHUTTING_DOWN") this.status.set("stopping");
     else if (code === "DISCONNECTED") this.status.set("disconnected");
+    else this.trouble.set(cause instanceof Error ? cause.message : String(cause));
   }
 
   #connect(): void {

@@ -5,7 +5,7 @@ import type { Ledger, Subscriber } from "./read.ts";
 import { PAGE, type TopicWatch } from "./topic-watch.ts";
 
 /** Who subscribes to a topic, and what became of the events that were due to each. */
-export function Subscribers({ watch }: { watch: TopicWatch }) {
+export function Subscribers({ watch, ownId }: { watch: TopicWatch; ownId: string | undefined }) {
   const state = useValue(watch.state);
   const after = useValue(watch.after);
   if (state.is === "forbidden") return <p class="empty">This credential may not see subscribers.</p>;
@@ -39,7 +39,12 @@ export function Subscribers({ watch }: { watch: TopicWatch }) {
         </thead>
         <tbody>
           {subscribers.map((subscriber) => (
-            <Row key={subscriber.clientId} subscriber={subscriber} hasLedgers={hasLedgers} />
+            <Row
+              key={subscriber.clientId}
+              subscriber={subscriber}
+              isOwn={subscriber.clientId === ownId}
+              hasLedgers={hasLedgers}
+            />
           ))}
         </tbody>
       </table>
@@ -65,7 +70,7 @@ function Head({ text }: { text: string }) {
   );
 }
 
-function Row({ subscriber, hasLedgers }: { subscriber: Subscriber; hasLedgers: boolean }) {
+function Row({ subscriber, isOwn, hasLedgers }: { subscriber: Subscriber; isOwn: boolean; hasLedgers: boolean }) {
   const { clientId, transport, address, queued, dropped, since, ledger } = subscriber;
   return (
     <tr>
@@ -73,6 +78,7 @@ function Row({ subscriber, hasLedgers }: { subscriber: Subscriber; hasLedgers: b
         <span class="name" title={clientId}>
           {clientId}
         </span>
+        {isOwn && <span class="badge own">this page</span>}
         {queued > 0 && <span class="badge">lagging</span>}
       </th>
       <td data-label="Transport">{nameOf(transport)}</td>

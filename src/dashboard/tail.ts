@@ -34,6 +34,8 @@ export class Tail {
   /** How many messages came while nothing was drawn. */
   readonly held = new Observable(0);
   readonly state = new Observable<{ is: SubscriptionState; cause?: PubSubError | undefined }>({ is: "subscribing" });
+  /** Who the page is among the subscribers. */
+  readonly clientId = `dashboard-${crypto.getRandomValues(new Uint32Array(1)).join()}`;
   readonly #client: RawClient;
   readonly #subscription: Subscription<string>;
   readonly #timers: ReturnType<typeof setInterval>[];
@@ -50,12 +52,19 @@ export class Tail {
     this.#client = client;
     this.#subscription = client.subscribe(topic, {
       last: 50,
+      clientId: this.clientId,
       overflow: "drop_oldest",
       onEvent: (event) => this.#add(eventRow(event)),
       onGap: (gap) => this.#add(gapRow(gap)),
       onState: (is, cause) => this.state.set({ is, cause }),
     });
     this.#timers = [setInterval(() => this.#paint(), PAINT_MS), setInterval(() => this.#tellPace(), 1000)];
+  }
+
+  /** Whether it has ended for want of its topic, which may come back. */
+  get isWithoutTopic(): boolean {
+    const { is, cause } = this.state.value;
+    return is === "ended" && (cause?.code === "TOPIC_NOT_FOUND" || cause?.code === "TOPIC_DELETED");
   }
 
   close(): void {

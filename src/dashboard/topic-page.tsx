@@ -20,6 +20,9 @@ const LINES = [
   { label: "Delivered", color: "delivered" },
 ] as const;
 
+/** How long a tail waits for its topic to be there again. */
+const RETRY_MS = 300;
+
 type Props = {
   session: Session;
   client: RawClient;
@@ -87,7 +90,7 @@ export function TopicPage({ session, client, topic, tab, isAdmin, isKnown, chang
       {isKnown && isPublishing && <Publish client={client} topic={topic} />}
       <Tabs topic={topic} tab={tab} state={state}>
         {tab === "live" && tail && <Live tail={tail} />}
-        {tab === "subscribers" && <Subscribers watch={watch} />}
+        {tab === "subscribers" && <Subscribers watch={watch} ownId={tail?.clientId} />}
         {tab === "history" && <History client={client} topic={topic} />}
         {tab === "ledger" && <TopicLedger state={state} />}
       </Tabs>
@@ -100,6 +103,7 @@ export function TopicPage({ session, client, topic, tab, isAdmin, isKnown, chang
 function useTail(client: RawClient, topic: string, isKnown: boolean): Tail | undefined {
   const [tail, setTail] = useState<Tail>();
   const [round, setRound] = useState(0);
+  const again = () => setRound((before) => before + 1);
   useEffect(() => {
     const made = new Tail(client, topic);
     setTail(made);
@@ -109,8 +113,18 @@ function useTail(client: RawClient, topic: string, isKnown: boolean): Tail | und
     };
   }, [client, topic, round]);
   useEffect(() => {
-    if (isKnown && tail?.state.value.is === "ended") setRound(round + 1);
-  }, [isKnown]);
+    if (tail === undefined || !isKnown) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const check = () => {
+      if (tail.isWithoutTopic) timer ??= setTimeout(again, RETRY_MS);
+    };
+    check();
+    const unwatch = tail.state.watch(check);
+    return () => {
+      unwatch();
+      clearTimeout(timer);
+    };
+  }, [tail, isKnown]);
   return tail;
 }
 

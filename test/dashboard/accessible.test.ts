@@ -113,6 +113,7 @@ describe.skipIf(skipBrowser)("axe-core finds nothing", () => {
       await Bun.sleep(200);
     }
     await page.until(`document.querySelectorAll(".message").length > 5`);
+    await page.screenshot("dashboard");
     await expectAccessible(page, "topic");
     await page.click("Publish");
     await page.fill("Payload, as JSON", "{");

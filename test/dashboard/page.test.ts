@@ -79,8 +79,40 @@ describe.skipIf(skipBrowser)("the page", () => {
     const cell = (label: string) =>
       `[...document.querySelectorAll("tbody tr")].find((row) => row.textContent.startsWith("stalled"))?.querySelector("[data-label=${label}]").textContent`;
     await page.until(`${cell("Queued")} === "${queued}" && ${cell("Dropped")} === "${dropped}"`);
+    await page.untilText("this page");
+    await page.until(`${cell("Address")} === "127.0.0.1"`);
     stalled.cut();
     await page.until(`${cell("Queued")} === undefined`);
+    await expectClean(page, server);
+  });
+
+  test("shows for the server, a topic and a subscriber that every event is accounted for", async () => {
+    await using server = startTestServer({ ...SMALL, TOPICS: "t" });
+    const stalled = await RawClient.subscribe(server, "stalled");
+    await overwhelm(server, "t", "stalled");
+    using page = await Dashboard.open(browser, server, "#/topics/t/subscribers");
+    await page.until(`document.querySelectorAll("[aria-label=Balances]").length === 2`);
+    const sums = `[...document.querySelectorAll(".sum dd")].map((sum) => Number(sum.textContent.replace(/[^0-9]/g, "")))`;
+    const drops = `document.querySelector(".reasons tbody").innerText.trim().split(/\\s{2,}|\\t/).join(": ")`;
+    await page.go("#/topics/t/ledger");
+    // The page itself subscribes, and has a backlog until it has read what it asked for.
+    const isBehind = async () =>
+      (await topicDetail(server, "t")).subscribers.some((one) => one.client_id !== "stalled" && one.queued > 0);
+    while (await isBehind()) await Bun.sleep(10);
+    const { ledger } = await topicDetail(server, "t");
+    const lost = Object.values(ledger.dropped).reduce((sum, count) => sum + count, 0);
+    const expected = JSON.stringify([ledger.due, ledger.delivered, lost, ledger.queued, ledger.unflushed]);
+    await page.until(
+      `document.querySelector(".sum") !== null && JSON.stringify(${sums}) === ${JSON.stringify(expected)}`,
+    );
+    expect(await page.evaluate(drops)).toBe(`queue full: ${ledger.dropped["queue_full"]}`);
+    expect(await page.evaluate(`document.querySelector(".ledger .mark").textContent`)).toBe("Balances");
+    await page.go("#/");
+    await page.until(
+      `document.querySelector("section[aria-label='Ledger of all events'] .mark")?.textContent === "Balances"`,
+    );
+    await page.until(`${sums}[0] === ${ledger.due}`);
+    stalled.cut();
     await expectClean(page, server);
   });
 
@@ -249,6 +281,24 @@ describe.skipIf(skipBrowser)("the page", () => {
     await page.evaluate("history.back()");
     await page.untilText("No message yet");
     expect((await health(server)).topics).toBe(1);
+  });
+
+  test("goes on with a topic that was deleted and made again", async () => {
+    await using server = startTestServer({ TOPICS: "t,other" });
+    using page = await Dashboard.open(browser, server, "#/topics/t");
+    await page.untilText("No message yet");
+    await deleteTopic(server, "t");
+    await page.untilText("The server has no topic of this name.");
+    await createTopic(server, "t");
+    await page.untilNoText("The server has no topic of this name.");
+    await publish(server, "t", ["again"]);
+    await page.until(`document.querySelector(".message .payload")?.textContent === '"again"'`);
+    // Too fast for the page to see that it was away.
+    await deleteTopic(server, "t");
+    await createTopic(server, "t");
+    await publish(server, "t", ["once more"]);
+    await page.until(`document.querySelector(".message .payload")?.textContent === '"once more"'`);
+    expect(page.errors).toEqual([]);
   });
 
   test("pauses and filters the tail, and shows what came meanwhile", async () => {
