@@ -290,7 +290,7 @@ describe("GET /livez and /readyz", () => {
 });
 
 describe("a path", () => {
-  test.each(["/", "/nope", "/topics/", "/topics/a/b/c", "/ws/x", "/.env"])(
+  test.each(["/dashboard", "/nope", "/topics/", "/topics/a/b/c", "/ws/x", "/.env"])(
     "that is unknown answers 404: %s",
     async (path) => {
       await using server = startTestServer();
