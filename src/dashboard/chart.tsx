@@ -86,11 +86,13 @@ function optionsOf(
     ],
     series: [
       {},
-      ...lines.map((line) => ({
+      ...lines.map((line, index) => ({
         label: line.label,
         stroke: color(line.color),
         width: 2,
         points: { show: false },
+        // Where everybody is sent everything to one, both lines are the same.
+        ...(index > 0 && { dash: [6, 4] }),
         ...(line.color === "published" && { fill: color("published-fill") }),
       })),
     ],
