@@ -22,7 +22,7 @@ export class Message extends Component<Props> {
 
 function MessageRow({ event, isFetched }: Required<Props>) {
   const [isOpen, setOpen] = useState(false);
-  const { seq, ts, id, payload } = event;
+  const { seq, ts, id, traceparent, payload } = event;
   return (
     <details
       class={isFetched ? "message fetched" : "message"}
@@ -37,6 +37,7 @@ function MessageRow({ event, isFetched }: Required<Props>) {
         <div class="whole">
           <p class="facts">
             Published {ts} under the id {id}
+            {traceparent !== undefined && `, in the trace ${traceparent}`}
           </p>
           <pre>{pretty(payload)}</pre>
         </div>

@@ -340,6 +340,23 @@ describe.skipIf(skipBrowser)("the page", () => {
     await expectClean(page, server);
   });
 
+  test("opens a message to all that came with it", async () => {
+    await using server = startTestServer({ TOPICS: "t" });
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const id = "550e8400-e29b-41d4-a716-446655440000";
+    const body = JSON.stringify({ id, payload: { a: [1, { b: null }] } });
+    await fetch(`${server.url}/topics/t/messages`, { method: "POST", headers: { traceparent }, body });
+    using page = await Dashboard.open(browser, server, "#/topics/t");
+    await page.until(`document.querySelector(".message summary") !== null`);
+    await page.evaluate(`document.querySelector(".message summary").focus()`);
+    await page.press("Enter");
+    await page.untilText(`under the id ${id}, in the trace ${traceparent}`);
+    expect(await page.evaluate(`document.querySelector(".whole pre").textContent`)).toBe(
+      JSON.stringify({ a: [1, { b: null }] }, undefined, 2),
+    );
+    await expectClean(page, server);
+  });
+
   test("lets snippets be copied", async () => {
     await using server = startTestServer();
     using page = await Dashboard.open(browser, server);
