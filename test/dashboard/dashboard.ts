@@ -1,3 +1,4 @@
+import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "../support/browser.ts";
@@ -166,4 +167,14 @@ export class Dashboard implements Disposable {
       name,
     );
   }
+}
+
+/** What must be so in each test that has no failure on purpose. */
+export async function expectClean(page: Dashboard, server: { url: string }): Promise<void> {
+  expect([page.errors, page.failures, await page.evaluate("forbidden")]).toEqual([[], [], []]);
+  const { host } = new URL(server.url);
+  const elsewhere = page.requests.filter(
+    (url) => !url.startsWith("data:") && url !== "about:blank" && new URL(url).host !== host,
+  );
+  expect(elsewhere).toEqual([]);
 }
