@@ -28,6 +28,7 @@ import { Throttle } from "./ops/throttle.ts";
 import { CLOSE } from "./protocol/codes.ts";
 import { makeReload } from "./reload.ts";
 import type { TlsPair } from "./tls.ts";
+import { BatchSizes } from "./transport/batch-sizes.ts";
 import { Closing, SAY_SO_MS } from "./transport/closing.ts";
 import { factsOf, type ConnectedPeer } from "./transport/connected-peer.ts";
 import { FlushScheduler } from "./transport/flush-scheduler.ts";
@@ -119,6 +120,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     ...shared,
     nextTurn: inNextTurn,
     budget,
+    sizes: new BatchSizes(),
     heartbeats: heartbeat.enabled,
   });
   const http = {

@@ -1,4 +1,5 @@
 import type { Readers } from "./fanout.ts";
+import { emptyLedger } from "./ledger.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -14,17 +15,15 @@ export type Backlog = {
 
 /** @param ending subscriptions of deleted topics, among them those that have not ended yet */
 export function backlogOf(topics: Iterable<Readers>, ending: Iterable<Subscription<Session>>): Backlog {
-  const sum = { queued: 0, unflushed: 0, unreported: 0, lagging: 0 };
-  for (const { subscriptions } of topics) for (const subscription of subscriptions.values()) add(sum, subscription);
-  for (const subscription of ending) add(sum, subscription);
-  return sum;
-}
-
-function add(sum: Backlog, subscription: Subscription<Session>): void {
-  if (!subscription.pending) return;
-  const { queued, unflushed, unreported } = subscription.ledger();
-  sum.queued += queued;
-  sum.unflushed += unflushed;
-  sum.unreported += unreported;
-  if (queued > 0) sum.lagging++;
+  const sum = { ...emptyLedger(), unreported: 0, lagging: 0 };
+  const add = (subscription: Subscription<Session>) => {
+    if (!subscription.pending) return;
+    const before = sum.queued;
+    sum.unreported += subscription.addTo(sum);
+    if (sum.queued > before) sum.lagging++;
+  };
+  for (const { subscriptions } of topics) for (const subscription of subscriptions.values()) add(subscription);
+  for (const subscription of ending) add(subscription);
+  const { queued, unflushed, unreported, lagging } = sum;
+  return { queued, unflushed, unreported, lagging };
 }

@@ -10,7 +10,6 @@ import { Deletions } from "./deletions.ts";
 import { endingOf } from "./endings.ts";
 import { Fanout, lagAll, type Readers } from "./fanout.ts";
 import { HistoryBudget } from "./history-budget.ts";
-import { addTo } from "./ledger.ts";
 import type { BrokerLimits, BrokerPorts, Peer } from "./ports.ts";
 import { outcomeOf, recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
 import { Session } from "./session.ts";
@@ -225,7 +224,7 @@ export class Broker {
     const { sends, tells, notice } = endingOf(reason);
     if (sends) session.send(subscription);
     subscription.end(reason, tells);
-    addTo(topic.ended, subscription.ledger());
+    subscription.addTo(topic.ended);
     session.remove(subscription);
     // Subscriptions of a deleted topic are no longer counted, and a new topic may have its name.
     if (!topic.deleted && this.#topics.get(topic.name)?.subscriptions.delete(clientId)) this.#subscriptions--;

@@ -55,9 +55,9 @@ export class Cursor {
     return this.#replayEnd;
   }
 
-  /** How many events are lost and reported, by reason. */
-  get dropped(): Dropped {
-    return this.#dropped ?? {};
+  /** How many events are lost and reported, by reason; undefined if none are. */
+  get dropped(): Readonly<Dropped> | undefined {
+    return this.#dropped;
   }
 
   /** How many events were to be sent so far. */

@@ -59,7 +59,8 @@ export function topicDetail({ topic, subscriptions }: Readers, { limit, after }:
 function subscriberStats(subscription: Subscription<Session>): SubscriberStats {
   const { clientId, peer } = subscription;
   const { transport, address, connectedAt } = peer;
-  const { unreported: _, ...ledger } = subscription.ledger();
+  const ledger = emptyLedger();
+  subscription.addTo(ledger);
   const queued = ledger.queued + ledger.unflushed;
   return { clientId, transport, address, queued, dropped: totalOf(ledger.dropped), connectedAt, ledger };
 }
@@ -67,7 +68,7 @@ function subscriberStats(subscription: Subscription<Session>): SubscriberStats {
 function ledgerOf({ ended }: Topic, subscriptions: Iterable<Subscription<Session>>): Ledger {
   const sum = emptyLedger();
   addTo(sum, ended);
-  for (const subscription of subscriptions) addTo(sum, subscription.ledger());
+  for (const subscription of subscriptions) subscription.addTo(sum);
   return sum;
 }
 

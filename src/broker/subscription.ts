@@ -84,23 +84,24 @@ export class Subscription<Session> {
     this.#cursor.moveTo(position);
   }
 
-  /** What became of the events that were to be sent to it, and how many of those dropped were not reported yet. */
-  ledger(): Ledger & { unreported: number } {
+  /**
+   * Adds what became of the events that were to be sent to it. Returns how many of those dropped are not reported yet.
+   * Allocates nothing if nothing is pending: there may be many to add up.
+   */
+  addTo(sum: Ledger): number {
     const { log, flushed } = this.topic;
     const cursor = this.#synced;
+    sum.due += cursor.due(log.newest);
+    sum.delivered += this.#delivered;
+    if (cursor.dropped !== undefined) addDropped(sum.dropped, cursor.dropped);
+    if (!this.pending) return 0;
     const waiting = cursor.queued(log, this.#policy);
     const unflushed = Math.min(waiting, log.newest - flushed);
     const unreported = this.#named(cursor.unreported(log, this.#policy));
-    const dropped = { ...cursor.dropped };
-    addDropped(dropped, unreported);
-    return {
-      due: cursor.due(log.newest),
-      delivered: this.#delivered,
-      dropped,
-      queued: waiting - unflushed,
-      unflushed,
-      unreported: totalOf(unreported),
-    };
+    sum.queued += waiting - unflushed;
+    sum.unflushed += unflushed;
+    addDropped(sum.dropped, unreported);
+    return totalOf(unreported);
   }
 
   /**
@@ -172,7 +173,7 @@ export class Subscription<Session> {
     if (this.#cursor.sent >= this.#cursor.replayEnd) this.#unpin();
     if (this.#fellBehind && this.#cursor.sent === log.newest) {
       this.#fellBehind = false;
-      this.#shared.observer.caughtUp(this, totalOf(this.#cursor.dropped));
+      this.#shared.observer.caughtUp(this, totalOf(this.#cursor.dropped ?? {}));
     }
     return left;
   }

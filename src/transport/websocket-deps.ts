@@ -8,6 +8,7 @@ import type { Metrics } from "../ops/metrics.ts";
 import type { NextTurn } from "../ops/next-turn.ts";
 import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { Throttle } from "../ops/throttle.ts";
+import type { BatchSizes } from "./batch-sizes.ts";
 import type { PeerRegistry } from "./peer-registry.ts";
 
 /** What every peer of a server shares. */
@@ -15,6 +16,7 @@ export type WebSocketPeerDeps = {
   registry: PeerRegistry;
   clock: Clock;
   metrics: Metrics;
+  sizes: BatchSizes;
   throttle: Throttle;
   nextTurn: NextTurn;
   /** Bounds what all clients together leave unread of their answers. */

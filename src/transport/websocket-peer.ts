@@ -78,14 +78,14 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
     if (texts.length === 1 && texts[0] !== undefined) return this.event(texts[0]);
     let worst = Number.POSITIVE_INFINITY;
     let length = 0;
-    const { sent } = this.#deps.metrics;
     // The rest goes out when the cork ends. What the kernel leaves of it shows with the next send.
     this.#socket.cork((socket) => {
       for (const text of texts) {
-        worst = Math.min(worst, sendText(socket, text, sent));
+        worst = Math.min(worst, socket.sendText(text));
         length += text.length;
       }
     });
+    this.#deps.metrics.sent.websocket += this.#deps.sizes.of(texts);
     this.#note(worst);
     this.#count(length);
   }

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import { settings } from "../../src/config.ts";
 import { ERRORS } from "../../src/protocol/codes.ts";
+import { publishBody } from "../support/answers.ts";
+import { Client } from "../support/client.ts";
 import { expectFine } from "../support/expect-fine.ts";
 import { blocksOf } from "../support/pages.ts";
 import { opsFile, tempFolder } from "../support/proxies.ts";
-import { startTestServer } from "../support/server.ts";
+import { createTopic, startTestServer } from "../support/server.ts";
 import { metrics } from "../support/stats.ts";
 
 const OPS = join(import.meta.dir, "../../src/ops");
@@ -156,6 +158,19 @@ describe("grafana.json", () => {
 
 describe("GET /metrics", () => {
   const queries = [...rules.map(({ expr }) => expr), ...dashboardQueries];
+
+  test.skipIf(skipPromtool)("is what promtool takes, after traffic of every kind", async () => {
+    await using server = startTestServer();
+    await createTopic(server, "t");
+    await using client = await Client.connect(server);
+    await client.subscribe("t", "me");
+    await publishBody(server, "t", { payload: 1 });
+    await client.next();
+    await metrics(server);
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    expect(await expectFine(["promtool", "check", "metrics"], {}, text)).toBe("");
+    await expect(expectFine(["promtool", "check", "metrics"], {}, text.replace("_total", ""))).rejects.toThrow();
+  });
 
   test("has every metric of alerts.yaml and grafana.json, with the labels that they choose by", async () => {
     await using server = startTestServer();

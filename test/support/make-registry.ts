@@ -9,6 +9,7 @@ import { nextTurn } from "../../src/ops/next-turn.ts";
 import { PublishLimits } from "../../src/ops/publish-limits.ts";
 import { Throttle } from "../../src/ops/throttle.ts";
 import type { Close } from "../../src/protocol/codes.ts";
+import { BatchSizes } from "../../src/transport/batch-sizes.ts";
 import { Closing, type ClosingDeps } from "../../src/transport/closing.ts";
 import type { ConnectedPeer } from "../../src/transport/connected-peer.ts";
 import { PeerRegistry, type PeerRegistryDeps } from "../../src/transport/peer-registry.ts";
@@ -60,6 +61,7 @@ export function makeRegistry(own: RegistryOptions = {}, ports: BrokerOptions = {
   const deps: WebSocketPeerDeps = {
     registry,
     budget: new AnswerBudget(1e6),
+    sizes: new BatchSizes(),
     sendBufferBytes: 262_144,
     maxRequestsUnderWay: 64,
     ...shared,
