@@ -222,7 +222,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       const before = closing.ended;
       const deadline = performance.now() + config.shutdownGraceMs;
       broker.flush();
-      await new Shutdown(broker, registry, closing).run(config.shutdownGraceMs);
+      await new Shutdown(broker, registry, closing, kernel?.sockets).run(config.shutdownGraceMs);
       const left = Math.max(0, deadline - performance.now());
       await listener.stop(left);
       kernel?.files.stop();

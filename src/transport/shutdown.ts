@@ -1,8 +1,10 @@
 import type { Broker } from "../broker/broker.ts";
+import type { Sockets } from "../kernel/sockets.ts";
 import { CLOSE } from "../protocol/codes.ts";
 import type { Closing } from "./closing.ts";
 import type { ConnectedPeer } from "./connected-peer.ts";
 import type { PeerRegistry } from "./peer-registry.ts";
+import { untilClosed } from "./stream-ends.ts";
 
 /** The shortest time after which a client is asked to come back, in milliseconds. */
 const RETRY_MS = 1000;
@@ -15,15 +17,28 @@ export class Shutdown {
   readonly #broker: Broker;
   readonly #registry: PeerRegistry;
   readonly #closing: Closing;
+  readonly #sockets: Pick<Sockets, "find"> | undefined;
 
-  constructor(broker: Broker, registry: PeerRegistry, closing: Closing) {
+  /** @param sockets undefined if the system does not tell which connections are open */
+  constructor(broker: Broker, registry: PeerRegistry, closing: Closing, sockets?: Pick<Sockets, "find">) {
     this.#broker = broker;
     this.#registry = registry;
     this.#closing = closing;
+    this.#sockets = sockets;
   }
 
   /** Resolves when all clients are closed. Those that do not take what is queued are closed after `graceMs`. */
   async run(graceMs: number): Promise<void> {
+    const deadline = performance.now() + graceMs;
+    const peers = [...this.#registry, ...this.#closing.peers];
+    const streams = peers.flatMap(({ transport, remote }) =>
+      transport === "sse" && remote !== undefined ? [remote] : [],
+    );
+    await this.#closeAll(graceMs);
+    if (this.#sockets !== undefined) await untilClosed(this.#sockets, streams, deadline);
+  }
+
+  async #closeAll(graceMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const drained = (peer: ConnectedPeer) => {
       if (peer.sentAll) this.#sayGoodbye(peer);
