@@ -127,7 +127,7 @@ const SETTINGS = {
   allowedOrigins: origins(
     "web pages that may connect beside the server's own, by origin, separated by commas; * for all",
   ),
-  dashboard: boolean(true, "a page at / that shows topics, subscribers and messages"),
+  dashboard: boolean(true, "a page at / that shows topics, subscribers and messages; --dashboard=false turns it off"),
   apiKeysFile: text("file with the hashes of API keys, JSON; with it or a JWT setting everybody needs a credential"),
   jwtSecretFile: text("file with the secret of tokens that are signed with HS256, 32 bytes or more"),
   jwtPublicKeyFile: text("file with the public key of tokens, PEM: RS256, ES256 or EdDSA"),

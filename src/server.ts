@@ -81,11 +81,16 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   const inNextTurn = nextTurn(log);
   const broker = new Broker(config, {
     wake: (messages, subscribers) => scheduler.wake(messages, subscribers),
+    flushing: () => scheduler.begin(),
     soon: inNextTurn,
     metrics,
     observer: new BrokerLog(log, throttle, metrics),
   });
-  const memory = new MemoryEngine(config, { broker, clock, makeEpoch });
+  const memory = new MemoryEngine(config, {
+    broker,
+    clock,
+    makeEpoch: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
+  });
   for (const name of new Set([...(config.topics ?? []), ...(config.topicsFile ?? [])])) memory.createTopic(name);
   const engine = engineOver(memory);
   const scheduler = new FlushScheduler(() => broker.flush(), config.flushIntervalMs, log, metrics);
@@ -168,9 +173,8 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   const url = `${tls ? "https" : "http"}://${shownHost}:${port}`;
   log.info(`listening on ${url}`, { version, host: config.host, port, pid: process.pid });
   const { host } = config;
-  for (const danger of dangersOf({ host, asksForCredential: auth.required, encrypted: tls !== undefined })) {
-    log.warn(danger, { host });
-  }
+  const dangers = dangersOf({ host, asksForCredential: auth.required, encrypted: tls !== undefined });
+  for (const danger of dangers) log.warn(danger, { host });
   const memoryBytes = process.constrainedMemory();
   for (const shortage of shortagesOf({ ...config, memoryBytes })) log.warn(shortage, { bytes: memoryBytes });
   if (maxConnections < config.maxConnections) {
@@ -192,6 +196,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
         (newcomers) => {
           const facts = { newcomers, files: files.limit };
           throttle.warn("connections refused: the limit of open files is reached", facts);
+          metrics.refused("LIMIT_EXCEEDED", "MAX_CONNECTIONS", newcomers);
         },
         (cause) => log.error("fault while newcomers were told that no file is left", { cause }),
       );
@@ -218,8 +223,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       heartbeat.stop();
       grants.stop();
       stopWatchingLoop();
-      const connections = registry.size;
-      const before = closing.ended;
+      const [connections, before] = [registry.size, closing.ended];
       const deadline = performance.now() + config.shutdownGraceMs;
       broker.flush();
       await new Shutdown(broker, registry, closing, kernel?.sockets).run(config.shutdownGraceMs);
@@ -243,8 +247,4 @@ function openKernel(log: Logger): { sockets: Sockets; files: OpenFiles } | undef
     log.warn("the buffers of sockets and open files stay as the system has them", { cause });
     return undefined;
   }
-}
-
-function makeEpoch(): string {
-  return crypto.getRandomValues(new Uint8Array(6)).toHex();
 }

@@ -66,7 +66,13 @@ export function asyncApi(version: string): JsonSchema {
       license: { name: "MIT" },
     },
     defaultContentType: "application/json",
-    servers: { local: { host: "localhost:8000", protocol: "ws", description: "where it listens by default" } },
+    servers: {
+      here: {
+        host: "{host}",
+        protocol: "ws",
+        variables: { host: { default: "localhost:8000", description: "its host and port" } },
+      },
+    },
     channels: { socket: { address: "/ws", messages: Object.fromEntries([...sent, ...received]) } },
     operations: {
       send: { action: "send", channel: CHANNEL, summary: "What the server sends", messages: references(received) },

@@ -54,7 +54,7 @@ export function openApi(version: string): JsonSchema {
 }
 
 function describe(operation: Operation): JsonSchema {
-  const { route, id, summary, needs, query = QUERIES.none, body, answer, errors } = operation;
+  const { route, id, summary, needs, query = QUERIES.none, headers = {}, body, answer, errors } = operation;
   const isOpen = needs === "nothing";
   const named = route.includes(":name") ? [TOPIC] : [];
   const shape: Record<string, z.ZodType> = query.shape;
@@ -65,6 +65,10 @@ function describe(operation: Operation): JsonSchema {
     // `?field=` counts as absent.
     schema: { anyOf: [outputSchema(schema), { type: "string", maxLength: 0 }] },
   }));
+  const inHeader = Object.entries(headers).map(([name, description]) => {
+    return { name, in: "header", description, schema: { type: "string" } };
+  });
+  const parameters = [...named, ...fields, ...inHeader];
   const codes = [...errors, ...ANYWHERE, ...(isOpen ? [] : GUARDED)];
   return {
     operationId: id,
@@ -72,7 +76,7 @@ function describe(operation: Operation): JsonSchema {
     tags: [route.includes("/topics") ? "topics" : "operation"],
     // Nobody needs a credential where the server asks for none.
     security: isOpen ? [] : [{}, { bearer: [] }, { apiKey: [] }],
-    ...(named.length + fields.length > 0 && { parameters: [...named, ...fields] }),
+    ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: bodyOf(body) }),
     responses: { [answer.status]: contentOf(operation), ...problems(codes) },
   };

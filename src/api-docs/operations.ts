@@ -12,6 +12,8 @@ export type Operation = {
   /** What it needs where the server asks for credentials. */
   needs: "nothing" | "credential" | "publish" | "subscribe" | "admin";
   query?: z.ZodObject<Record<string, z.ZodType>>;
+  /** Header fields that it looks at, and what they are. */
+  headers?: Readonly<Record<string, string>>;
   body?: { schema: z.ZodType; examples: readonly unknown[] };
   answer: Answer;
   /** Errors besides those that any request may have. */
@@ -112,6 +114,7 @@ export const OPERATIONS: readonly Operation[] = [
     id: "publish",
     summary: "Publishes one message, or several of them, all or none",
     needs: "publish",
+    headers: { traceparent: "the trace that the messages belong to (W3C Trace Context), delivered with them" },
     body: {
       schema: BODIES.publish.or(BODIES.publishBatch.extend({ messages: z.array(messageForm("messages[]")).min(1) })),
       examples: [
@@ -135,6 +138,7 @@ export const OPERATIONS: readonly Operation[] = [
     id: "subscribeToEvents",
     summary: "Subscribes by server-sent events; `Last-Event-ID` or `since` resumes",
     needs: "subscribe",
+    headers: { "Last-Event-ID": "`EPOCH:SEQ`, where a client comes back: what came after it" },
     query: QUERIES.events,
     answer: {
       status: 200,

@@ -87,7 +87,10 @@ export class Broker {
     let due = 0;
     for (const message of messages) {
       if (seq++ <= log.newest) continue;
-      if (topic.full || this.#budget.over) this.flush();
+      if (topic.full || this.#budget.over) {
+        this.#ports.flushing();
+        this.flush();
+      }
       due += subscriptions.size;
       const event = encodeEvent(text, log.newest + 1, message, ts, traceparent);
       this.#budget.append(log, event, findable ? message.id.toLowerCase() : undefined);
@@ -201,10 +204,9 @@ export class Broker {
 
   /** Ends a subscription that asked to be disconnected instead of losing events, and closes its connection. */
   readonly #disconnect = (subscription: Subscription<Session>): void => {
-    const { session, peer } = subscription;
     this.#end(subscription, "too_slow");
-    this.end(session, "connection_closed");
-    peer.close(CLOSE.slowConsumer);
+    this.end(subscription.session, "connection_closed");
+    subscription.peer.close(CLOSE.slowConsumer);
   };
 
   #begin({ topic, subscriptions }: Readers, clientId: string, session: Session, queue: Queue) {
@@ -222,7 +224,7 @@ export class Broker {
   #end(subscription: Subscription<Session>, reason: EndReason): void {
     const { session, topic, clientId, peer } = subscription;
     const { sends, tells, notice } = endingOf(reason);
-    if (sends) session.send(subscription);
+    if (sends) this.#fanout.finish(subscription);
     subscription.end(reason, tells);
     subscription.addTo(topic.ended);
     session.remove(subscription);

@@ -44,6 +44,15 @@ export class Fanout {
     return true;
   }
 
+  /** Sends what waits for a subscription that ends, as far as its peer takes it. It ends all the same if that throws. */
+  finish(subscription: Subscription<Session>): void {
+    try {
+      subscription.session.send(subscription);
+    } catch (cause) {
+      this.#ports.observer.fault(cause);
+    }
+  }
+
   /** Sends everything that is pending or in line, as far as the peers take it. */
   flush(): void {
     const due = this.#due;

@@ -93,6 +93,8 @@ export type BrokerLimits = {
 export type BrokerPorts = {
   /** Asks for a `flush()` soon, after `messages` were published to `subscribers`. One flush serves any number of calls. */
   wake(messages: number, subscribers: number): void;
+  /** Called before the broker flushes by itself, in the middle of a publish. */
+  flushing(): void;
   /** Runs `work` in the next turn of the event loop. */
   readonly soon: (work: () => void) => void;
   metrics: BrokerMetrics;

@@ -1,4 +1,5 @@
 import type { TopicText } from "../protocol/encode.ts";
+import type { Ledger } from "../protocol/ledger.ts";
 import { emptyLedger } from "./ledger.ts";
 import { TopicLog } from "./log.ts";
 import { BATCH_BYTES } from "./ports.ts";
@@ -9,14 +10,13 @@ export class Topic {
   readonly log: TopicLog;
   /** How many events may wait for one subscriber, at most. */
   readonly queueLimit: number;
-  /** What became of the events of the subscriptions that have ended. */
-  readonly ended = emptyLedger();
   /** Whether the topic was deleted. What was published before is still sent. */
   deleted = false;
   readonly #maxHistory: number;
   /** The newest events of the log, published but not yet flushed. */
   #pending: string[] = [];
   #pendingSize = 0;
+  #ended: Ledger | undefined;
 
   /** @param seq the newest message so far, 0 if there is none */
   constructor(text: TopicText, seq: number, limits: { maxHistory: number; maxSubscriberQueue: number }) {
@@ -24,6 +24,11 @@ export class Topic {
     this.queueLimit = limits.maxSubscriberQueue;
     this.#maxHistory = limits.maxHistory;
     this.log = new TopicLog(limits.maxHistory + limits.maxSubscriberQueue, seq);
+  }
+
+  /** What became of the events of the subscriptions that have ended. Most topics have none. */
+  get ended(): Ledger {
+    return (this.#ended ??= emptyLedger());
   }
 
   get name(): string {

@@ -72,8 +72,8 @@ export class Client<T extends object = Topics> {
     this.#base = base;
     this.#payloads = payloadReader(options.raw === true);
     this.closed = new Promise((resolve) => (this.#noteClosed = resolve));
-    const { WebSocket: Given, token, backoff, connectMs = 10_000, signal } = options;
-    const openSocket = (at: string) => (Given === undefined ? ownSocket(at) : new Given(at));
+    const { WebSocket: Class = ownSocket(), token, backoff, connectMs = 10_000, signal } = options;
+    const openSocket = (at: string) => new Class(at);
     const settings = { url: socketUrl, token, silenceMs, connectMs, backoff, openSocket };
     this.#connection = new Connection(settings, {
       opened: () => this.#opened(),

@@ -4,7 +4,7 @@ import { Client, type ConnectOptions, type Topics } from "./client.ts";
  * Connects to a server. Returns at once: what is asked for before there is a connection is asked when there is one.
  *
  * @param url where the server is, such as `http://localhost:8000` or `wss://example.com/ws`
- * @throws {TypeError} if that is no such address
+ * @throws {TypeError} if that is no such address, or there is no WebSocket here
  *
  * @example
  * const client = connect<{ orders: { amount: number } }>("http://localhost:8000");

@@ -13,12 +13,12 @@ export interface Socket {
 /** The `readyState` of a socket that can send. */
 export const OPEN = 1;
 
-/** A WebSocket of the class that this runtime has. @throws {TypeError} if it has none */
-export function ownSocket(url: string): Socket {
+/** The class of WebSockets that this runtime has. @throws {TypeError} if it has none */
+export function ownSocket(): new (url: string) => Socket {
   if (typeof WebSocket === "undefined") {
     throw new TypeError("There is no WebSocket here: start Node 20 with --experimental-websocket, or pass a class");
   }
-  return new WebSocket(url);
+  return WebSocket;
 }
 
 /** How long the end of a connection may take after it was closed here, in milliseconds. */

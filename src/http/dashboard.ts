@@ -1,3 +1,4 @@
+import { asset, type Asset } from "./asset.ts";
 import { bundleDashboard } from "./dashboard-bundle.ts" with { type: "macro" };
 
 /** The page as it was when the server was compiled. */
@@ -23,34 +24,16 @@ const GUARDS = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-type Asset = (request: Request) => Response;
+type Answer = Asset["answer"];
 
 /** `GET /`, `GET /dashboard.js`, `GET /dashboard.css` */
-export function dashboard(): { page: Asset; script: Asset; style: Asset } {
-  const script = asset(PAGE.script, "text/javascript;charset=utf-8");
-  const style = asset(PAGE.style, "text/css;charset=utf-8");
+export function dashboard(): { page: Answer; script: Answer; style: Answer } {
+  const script = asset(PAGE.script, "text/javascript;charset=utf-8", GUARDS);
+  const style = asset(PAGE.style, "text/css;charset=utf-8", GUARDS);
   // With its version in the address a browser keeps a file for good, and never mixes those of two versions.
   const html = PAGE.html
     .replace('"dashboard.js"', `"dashboard.js?v=${script.version}"`)
     .replace('"dashboard.css"', `"dashboard.css?v=${style.version}"`);
-  const page = asset(html, "text/html;charset=utf-8");
+  const page = asset(html, "text/html;charset=utf-8", GUARDS);
   return { page: page.answer, script: script.answer, style: style.answer };
-}
-
-function asset(text: string, type: string): { version: string; answer: Asset } {
-  // Made once it is asked for: most servers that a test starts are not.
-  let zipped: Uint8Array<ArrayBuffer> | undefined;
-  const version = Bun.hash(text).toString(36);
-  const etag = `"${version}"`;
-  const answer = ({ headers, url }: Request): Response => {
-    const isVersion = url.endsWith(`?v=${version}`);
-    const cache = isVersion ? "public, max-age=31536000, immutable" : "no-cache";
-    const common = { ...GUARDS, "content-type": type, "cache-control": cache, etag, vary: "Accept-Encoding" };
-    if (headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers: common });
-    const takesGzip = /\bgzip\b/.test(headers.get("accept-encoding") ?? "");
-    if (!takesGzip) return new Response(text, { headers: common });
-    zipped ??= Bun.gzipSync(text, { library: "libdeflate", level: 12 });
-    return new Response(zipped, { headers: { ...common, "content-encoding": "gzip" } });
-  };
-  return { version, answer };
 }

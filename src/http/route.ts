@@ -5,6 +5,7 @@ import type { Metrics } from "../ops/metrics.ts";
 import type { Throttle } from "../ops/throttle.ts";
 import { noteRefusal } from "../ops/refusals.ts";
 import { ProtocolError, shuttingDown } from "../protocol/codes.ts";
+import { STREAM_HEADERS } from "../protocol/event-stream.ts";
 import { shorten } from "../protocol/read.ts";
 import { traceFacts, traceparentIn } from "../protocol/trace.ts";
 import { challenge, checkAccess, type Needs } from "./access.ts";
@@ -134,7 +135,9 @@ function checkFields({ headers }: Request): void {
 function conditional({ method, headers }: Request, answer: Answer): Answer {
   const isRead = method === "GET" || method === "HEAD";
   if (method === "HEAD") answer?.headers.set("date", new Date().toUTCString());
-  const isThere = isRead && answer?.status === 200 && headers.get("if-none-match")?.trim() === "*";
+  // A stream has begun by now, and somebody has to read it to its end.
+  const isStream = answer?.headers.get("content-type")?.startsWith(STREAM_HEADERS["content-type"]) === true;
+  const isThere = isRead && !isStream && answer?.status === 200 && headers.get("if-none-match")?.trim() === "*";
   return isThere ? new Response(null, { status: 304 }) : answer;
 }
 

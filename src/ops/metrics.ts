@@ -85,10 +85,10 @@ export class Metrics implements BrokerMetrics {
     this.#ended.add(reason);
   }
 
-  /** A request was answered with an error. @param limit the setting that it exceeds */
-  refused(code: ErrorCode, limit?: Limit): void {
-    this.#errors.add(code);
-    if (limit !== undefined) this.#limited.add(limit);
+  /** Requests were answered with an error. @param limit the setting that they exceed */
+  refused(code: ErrorCode, limit?: Limit, requests = 1): void {
+    this.#errors.add(code, requests);
+    if (limit !== undefined) this.#limited.add(limit, requests);
   }
 
   opened(transport: Transport): void {
@@ -124,7 +124,12 @@ export class Metrics implements BrokerMetrics {
       counter("messages_published", "Messages published.", () => this.#published),
       counter("events_due", "Events to be sent: published while subscribed, and replay asked for.", () => this.#due),
       counter("events_delivered", "Events handed to a subscriber's connection.", () => this.#delivered),
-      total("events_dropped", "Events that were due and are not sent, by reason.", "reason", this.#dropped),
+      total(
+        "events_dropped",
+        "Events that were due and are not sent, by reason, once their subscriber is told or gone.",
+        "reason",
+        this.#dropped,
+      ),
       counter("events_replayed", "Events of history that subscribers asked for.", () => this.#replayed),
       counter("gaps", "Gaps that subscribers were told of.", () => this.#gaps),
       total("resumes", "Subscriptions that began with a position, by what came of it.", "outcome", this.#resumes),
@@ -137,7 +142,7 @@ export class Metrics implements BrokerMetrics {
       total("subscriptions_ended", "Subscriptions that ended, by reason.", "reason", this.#ended),
       total(
         "connections_opened",
-        "WebSockets and event streams that were opened, by transport.",
+        "WebSockets and event streams that were opened, those refused at once among them, by transport.",
         "transport",
         this.#opened,
       ),
@@ -156,7 +161,7 @@ export class Metrics implements BrokerMetrics {
       ),
       bytes(
         "sent_bytes",
-        "Payload bytes that went out on WebSockets and event streams, without heartbeats.",
+        "Payload bytes that went out on WebSockets and event streams, without what pings WebSockets.",
         this.sent,
       ),
       total("errors", "Requests answered with an error, by its code.", "code", this.#errors),
@@ -169,7 +174,7 @@ export class Metrics implements BrokerMetrics {
       counter("history_trimmed", "Messages that history lost to HISTORY_MEMORY_BYTES.", () => this.#trimmed),
       histogram(
         "publish_to_socket_seconds",
-        "From a publish until its sockets were written; of each flush its oldest message.",
+        "From a publish until its sockets were written; of each flush its oldest message, of a large publish its first.",
         () => this.#publishToSocket.samples(),
       ),
       histogram("event_loop_delay_seconds", "How late a timer fires.", () => this.loopDelay.samples()),

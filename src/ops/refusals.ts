@@ -24,6 +24,6 @@ export function noteRefusal(
   } else if (code === "UNAUTHORIZED") {
     throttle.warn(`${what} was refused: unauthorized`, { ...facts, reason: message });
   } else if (code === "UNAVAILABLE") {
-    throttle.warn(`${what} was refused: unavailable`, { reason: message, cause });
+    throttle.warn(`${what} was refused: unavailable`, { ...facts, reason: message, cause });
   }
 }

@@ -30,6 +30,7 @@ export class FlushScheduler {
   #wokenAt = 0;
   /** When the first of the messages was published. */
   #firstAt = 0;
+  #begun = false;
   /** How many were published since the last flush. */
   #messages = 0;
   #messagesLastTurn = 0;
@@ -45,7 +46,7 @@ export class FlushScheduler {
 
   /** Asks for a flush soon, after `messages` were published to `subscribers`. */
   wake(messages: number, subscribers: number): void {
-    if (this.#messages === 0) this.#firstAt = performance.now();
+    this.begin();
     this.#messages += messages;
     if (subscribers > this.#mostSubscribers) this.#mostSubscribers = subscribers;
     if (this.#intervalMs === 0 && this.#messages >= ENOUGH_MESSAGES && !this.#worthWaiting) this.#flushNow();
@@ -57,6 +58,12 @@ export class FlushScheduler {
     }
     this.#wokenAt = this.#firstAt;
     setImmediate(this.#endTurn);
+  }
+
+  /** Call when a publish begins, at the latest before it flushes by itself. Its messages count as published from then on. */
+  begin(): void {
+    if (this.#messages === 0 && !this.#begun) this.#firstAt = performance.now();
+    this.#begun = true;
   }
 
   get #worthWaiting(): boolean {
@@ -78,6 +85,7 @@ export class FlushScheduler {
   #flushNow(): void {
     const messages = this.#messages;
     this.#messages = 0;
+    this.#begun = false;
     this.#messagesLastTurn = 0;
     this.#mostSubscribers = 0;
     try {

@@ -4,7 +4,7 @@ import type { Dropped, EndReason, Ledger } from "../../src/protocol/ledger.ts";
 import { imbalance } from "../support/balance.ts";
 import { BrokerTotals } from "../support/broker-totals.ts";
 import { FakePeer } from "../support/fake-peer.ts";
-import { LIMITS, makeBroker, type BrokerAndEngine } from "../support/make-broker.ts";
+import { LIMITS, makeBroker, SILENT, type BrokerAndEngine } from "../support/make-broker.ts";
 
 const TS = "2026-01-02T03:04:05.678Z";
 
@@ -93,6 +93,7 @@ describe("The ledger of a subscriber", () => {
     stage.session.drained();
     expect(stage.mine).toMatchObject({ dropped: { superseded: 2 }, delivered: 1 });
     expect(stage.totals.counts).toMatchObject({ dropped: 2, gaps: 0 });
+    expect(stage.totals.droppedBy).toEqual({ superseded: 2 });
   });
 
   test("names what history has lost before it was sent", () => {
@@ -105,6 +106,7 @@ describe("The ledger of a subscriber", () => {
     stage.peer.room = Number.POSITIVE_INFINITY;
     stage.session.drained();
     expect(stage.mine).toMatchObject({ delivered: queued, dropped: { not_in_history: 4 - queued }, queued: 0 });
+    expect(stage.totals.droppedBy).toEqual({ not_in_history: 4 - queued });
   });
 
   test("names what an engine has jumped over", () => {
@@ -123,6 +125,7 @@ describe("The ledger of a subscriber", () => {
     expect(stage.peer.blocked).toBe(true);
     stage.subscribe({ last_n: 3 });
     expect(stage.mine).toMatchObject({ dropped: { skipped: 5 }, queued: 3 });
+    expect(stage.totals.droppedBy).toEqual({ skipped: 5 });
     expect(imbalance(stage.topic)).toBe(0);
   });
 });
@@ -147,6 +150,7 @@ describe("The ledger of a topic", () => {
     end(stage);
     expect(stage.topic).toEqual({ due: 9, delivered: 2, dropped, queued: 0, unflushed: 0 });
     expect(stage.totals.counts).toMatchObject({ due: 9, delivered: 2, dropped: 7 });
+    expect(stage.totals.droppedBy).toEqual(dropped);
     expect(stage.broker.backlog).toEqual({ queued: 0, unflushed: 0, unreported: 0, lagging: 0 });
   });
 
@@ -159,6 +163,7 @@ describe("The ledger of a topic", () => {
     // The other one has dropped its oldest by then.
     const dropped = { too_slow: 5, queue_full: 1, connection_closed: 4 };
     expect(stage.topic).toEqual({ due: 10, delivered: 0, dropped, queued: 0, unflushed: 0 });
+    expect(stage.totals.droppedBy).toEqual(dropped);
   });
 
   test("adds up those who are there and those who were", () => {
@@ -193,5 +198,22 @@ describe("The ledger of a topic", () => {
       later();
     }
     expect(totals.counts).toMatchObject({ due: 100, delivered: 0, dropped: 100 });
+    expect(totals.droppedBy).toEqual({ topic_deleted: 100 });
+  });
+
+  test("stays in balance where a peer throws while its topic is deleted, and the subscription ends all the same", () => {
+    const totals = new BrokerTotals();
+    const faults: unknown[] = [];
+    const observer = { ...SILENT, fault: (cause: unknown) => void faults.push(cause) };
+    const broker = makeBroker({ limits: LIMITS, metrics: totals, observer });
+    broker.createTopic("t");
+    const peer = new FakePeer();
+    const session = broker.connect(peer);
+    broker.subscribe(session, "t", "me");
+    broker.publish("t", [{ id: "i", payload: "1" }]);
+    peer.faultsLeft = 1;
+    broker.deleteTopic("t");
+    expect([faults.length, session.subscriptions.length, peer.closed?.code]).toEqual([1, 0, 4404]);
+    expect(totals.counts).toMatchObject({ due: 1, delivered: 0, dropped: 1 });
   });
 });

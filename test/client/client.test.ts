@@ -314,3 +314,14 @@ describe("Client", () => {
     await server.stop();
   });
 });
+
+test("connect says at once that there is no WebSocket, and takes one that it is given", async () => {
+  const own = globalThis.WebSocket;
+  Reflect.set(globalThis, "WebSocket", undefined);
+  try {
+    expect(() => connect("http://127.0.0.1:9")).toThrow(/no WebSocket here/);
+    await connect("http://127.0.0.1:9", { WebSocket: own }).close();
+  } finally {
+    Reflect.set(globalThis, "WebSocket", own);
+  }
+});

@@ -33,3 +33,20 @@ test("GET /client.js is not sent again to who has it, and is let in without a cr
   const foreign = await fetch(`${server.url}/client.js`, { headers: { origin: "https://evil.example" } });
   expect(foreign.status).toBe(403);
 });
+
+test.each([
+  ["gzip", "gzip"],
+  ["deflate, gzip;q=0.5", "gzip"],
+  ["gzip;q=0, identity", null],
+  ["gzip; q=0.000", null],
+  ["identity", null],
+])("GET /client.js to a client that takes %s comes as %p, with a tag of its own", async (takes, encoding) => {
+  await using server = startTestServer();
+  const headers = { "accept-encoding": takes };
+  const { headers: shown } = await fetch(`${server.url}/client.js`, { headers, decompress: false });
+  expect(shown.get("content-encoding")).toBe(encoding);
+  const etag = shown.get("etag") ?? "";
+  expect(etag.includes("gzip")).toBe(encoding === "gzip");
+  const again = await fetch(`${server.url}/client.js`, { headers: { ...headers, "if-none-match": etag } });
+  expect(again.status).toBe(304);
+});

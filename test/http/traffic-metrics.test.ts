@@ -5,7 +5,8 @@ import { history, publishBody, topicDetail, topicUrl } from "../support/answers.
 import { Client, ID } from "../support/client.ts";
 import { EventStream } from "../support/event-stream.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { createTopic, deleteTopic, startTestServer } from "../support/server.ts";
+import { TestCredentials } from "../support/credentials.ts";
+import { createTopic, deleteTopic, startGuardedServer, startTestServer } from "../support/server.ts";
 import { metrics, until } from "../support/stats.ts";
 
 type Server = { url: string };
@@ -66,6 +67,26 @@ describe("connections", () => {
       await client.closed;
     });
     expect(deleted).toEqual({ [opened.websocket]: 1, [closed("server", "topic deleted")]: 1 });
+  });
+});
+
+describe("connections of a server that asks for credentials", () => {
+  test("that show none in time are unauthorized; one that makes room for another is cut off", async () => {
+    using credentials = new TestCredentials();
+    const settings = { ...credentials.env, AUTH_TIMEOUT_MS: "200", MAX_CONNECTIONS: "1" };
+    await using server = await startGuardedServer(settings);
+    const scrape = async () => {
+      const headers = { authorization: `Bearer ${credentials.keys.all.key}` };
+      const families = parseExposition(await (await fetch(`${server.url}/metrics`, { headers })).text());
+      const samples = families.get("pubsub_connections_closed_total")?.samples ?? [];
+      return Object.fromEntries(samples.flatMap(({ labels, value }) => (value > 0 ? [[labels["cause"], value]] : [])));
+    };
+    const first = await RawClient.connect(server);
+    const second = await RawClient.connect(server);
+    expect(await scrape()).toEqual({ "cut off": 1 });
+    await second.readUntil(() => false);
+    expect(await scrape()).toEqual({ "cut off": 1, unauthorized: 1 });
+    first.cut();
   });
 });
 
@@ -204,6 +225,24 @@ describe("what waits", () => {
     expect(found.get("pubsub_events_unflushed")).toBe(2);
     expect(imbalanceIn(found)).toBeUndefined();
     expect((await topicDetail(server, "t")).ledger).toMatchObject({ due: 2, unflushed: 2 });
+  });
+});
+
+describe("a large publish", () => {
+  test("is timed from when it begins to be sent", async () => {
+    await using server = startTestServer({ TOPICS: "t", MAX_HISTORY: "10" });
+    await using client = await Client.connect(server);
+    for (let i = 0; i < 20; i++) await client.subscribe("t", `c${i}`);
+    const messages = Array.from({ length: 5000 }, (_, payload) => ({ payload }));
+    await publishBody(server, "t", { messages });
+    await until(async () => (await metrics(server)).get("pubsub_publish_to_socket_seconds_count") === 1);
+    const found = await metrics(server);
+    const seconds = found.get("pubsub_publish_to_socket_seconds_sum") ?? 0;
+    // The request answers only when the broker has everything, so it takes as long at least as most of the sending.
+    const request = [...found].find(([name]) =>
+      /duration_seconds_sum\{method="POST",route="\/topics\/:name\/m/.test(name),
+    );
+    expect(seconds).toBeGreaterThan((request?.[1] ?? Number.POSITIVE_INFINITY) / 10);
   });
 });
 

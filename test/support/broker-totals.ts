@@ -1,10 +1,13 @@
 import type { BrokerMetrics } from "../../src/broker/ports.ts";
-import { totalOf } from "../../src/broker/ledger.ts";
+import { addDropped, totalOf } from "../../src/broker/ledger.ts";
 import type { Dropped, ResumeOutcome } from "../../src/protocol/ledger.ts";
 
 /** What a broker has counted, as plain numbers. */
 export class BrokerTotals implements BrokerMetrics {
   counts = { published: 0, due: 0, delivered: 0, dropped: 0, gaps: 0, replayed: 0, resumed: 0, mostWaiting: 0 };
+
+  /** What was dropped, by reason. */
+  readonly droppedBy: Dropped = {};
 
   published(messages: number): void {
     this.counts.published += messages;
@@ -20,6 +23,7 @@ export class BrokerTotals implements BrokerMetrics {
 
   dropped(events: Dropped): void {
     this.counts.dropped += totalOf(events);
+    addDropped(this.droppedBy, events);
   }
 
   gapTold(): void {

@@ -81,7 +81,7 @@ export class BrokerAndEngine extends Broker {
 export function makeBroker({ limits, makeEpoch = () => "e", ...ports }: BrokerOptions = {}): BrokerAndEngine {
   return new BrokerAndEngine(
     { ...LIMITS, ...limits },
-    { wake: () => {}, soon: (work) => work(), metrics: new Metrics(), observer: SILENT, ...ports },
+    { wake: () => {}, flushing: () => {}, soon: (work) => work(), metrics: new Metrics(), observer: SILENT, ...ports },
     makeEpoch,
   );
 }

@@ -126,3 +126,17 @@ test("says how long the first message of each flush has waited, and nothing of a
   expect(stage.observed[0]).toBeGreaterThan(0);
   expect(stage.observed[0]).toBeLessThanOrEqual((performance.now() - before) / 1000);
 });
+
+test("counts what a publish waited that flushed by itself before it was over", async () => {
+  const { stage, scheduler } = setUp();
+  scheduler.begin();
+  const begun = performance.now();
+  while (performance.now() - begun < 20);
+  scheduler.begin();
+  scheduler.wake(100_000, 1);
+  await turn();
+  expect(stage.observed[0]).toBeGreaterThanOrEqual(0.02);
+  scheduler.wake(1, 1);
+  await turn();
+  expect(stage.observed[1]).toBeLessThan(stage.observed[0] ?? 0);
+});

@@ -5,6 +5,7 @@ import { publishBody, topicDetail } from "../support/answers.ts";
 import { overwhelm, publish } from "../support/publish.ts";
 import type { Received } from "../support/received.ts";
 import { createTopic, startTestServer } from "../support/server.ts";
+import { metrics, until } from "../support/stats.ts";
 import { Subscriber, type Wish } from "../support/subscriber.ts";
 
 const open = (server: { port: number }, wish: Partial<Wish> = {}) =>
@@ -180,4 +181,14 @@ describe("an event stream", () => {
     const ids = (await topicDetail(server, "t")).subscribers.map(({ client_id }) => client_id);
     expect(new Set(ids).size).toBe(2);
   });
+});
+
+test("a stream that is asked for with If-None-Match begins, and is gone with its client", async () => {
+  await using server = startTestServer({ TOPICS: "t", HEARTBEAT_INTERVAL_MS: "0" });
+  const hangUp = new AbortController();
+  const headers = { "if-none-match": "*" };
+  const response = await fetch(`${server.url}/topics/t/events`, { headers, signal: hangUp.signal });
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+  hangUp.abort();
+  await until(async () => (await metrics(server)).get("pubsub_subscriptions") === 0);
 });
