@@ -95,12 +95,16 @@ export class Fanout {
 
   #serve(subscription: Subscription<Session>, before: number): void {
     if (subscription.caughtUp) subscription.lag(before);
-    if (!subscription.peer.blocked) {
-      if (subscription.pending) this.enqueue(subscription);
-      return;
+    try {
+      if (!subscription.peer.blocked) {
+        if (subscription.pending) this.enqueue(subscription);
+        return;
+      }
+      subscription.noteBacklog();
+      if (subscription.tooSlow) this.#ports.tooSlow(subscription);
+    } catch (cause) {
+      this.#ports.observer.fault(cause);
     }
-    subscription.noteBacklog();
-    if (subscription.tooSlow) this.#ports.tooSlow(subscription);
   }
 
   #flushSession(session: Session): void {

@@ -85,9 +85,8 @@ export class OpenFiles {
       const full = isFull();
       if (full) fullAt = performance.now();
       try {
-        this.#tellSilent();
-        const newcomers = full ? this.#tellNewcomers(listener) : 0;
-        if (newcomers > 0) told(newcomers);
+        const refused = this.#tellSilent() + (full ? this.#tellNewcomers(listener) : 0);
+        if (refused > 0) told(refused);
       } catch (cause) {
         failed(cause);
       }
@@ -102,24 +101,24 @@ export class OpenFiles {
     this.#setLimit(this.limit);
   }
 
+  /** Answers those who have come since, except those who have not asked anything yet. Returns how many it refused. */
   #tellNewcomers(listener: number): number {
-    let newcomers = 0;
+    let refused = 0;
     this.#setLimit(this.limit);
-    while (newcomers < TOLD_A_TURN) {
+    for (let newcomers = 0; newcomers < TOLD_A_TURN; newcomers++) {
       const fd = this.#libc.accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) break;
       const head = this.#read(fd);
       // Closing before the request has arrived would reset the connection, and the answer would be lost.
       if (head === "") this.#silent.push(fd);
-      else this.#tell(fd, head);
-      newcomers++;
+      else refused += this.#tell(fd, head);
     }
     this.#setLimit(this.limit - RESERVED);
-    return newcomers;
+    return refused;
   }
 
-  #tellSilent(): void {
-    for (const fd of this.#silent.splice(0)) this.#tell(fd, this.#read(fd));
+  #tellSilent(): number {
+    return this.#silent.splice(0).reduce((refused, fd) => refused + this.#tell(fd, this.#read(fd)), 0);
   }
 
   #read(fd: number): string {
@@ -128,10 +127,13 @@ export class OpenFiles {
     return Buffer.from(request.buffer, 0, Math.max(0, read)).toString("latin1");
   }
 
-  #tell(fd: number, head: string): void {
-    const text = head.startsWith("GET /livez ") ? ALIVE : FULL;
+  /** Answers a request. Returns how many were refused by that: one, unless it is a probe. */
+  #tell(fd: number, head: string): number {
+    const isProbe = head.startsWith("GET /livez ");
+    const text = isProbe ? ALIVE : FULL;
     this.#libc.send(fd, ptr(text), text.byteLength, MSG_NOSIGNAL);
     this.#libc.close(fd);
+    return isProbe ? 0 : 1;
   }
 
   #rlimit(): BigUint64Array {

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { z } from "zod";
 import { binary, startBinary, type Started } from "../support/binary.ts";
 import { Client } from "../support/client.ts";
-import { until } from "../support/stats.ts";
+import { metrics, until } from "../support/stats.ts";
 import type { LogLine } from "../support/log-lines.ts";
 import { createTopic } from "../support/server.ts";
 
@@ -105,11 +105,18 @@ describe.skipIf(process.platform !== "linux")(`with no more than ${LIMIT} open f
     expect(second - first).toBeGreaterThan(990);
 
     for (const { socket } of visitors) socket.destroy();
+    const readyz: Visitor[] = [];
     await until(async () => {
       const probe = new Visitor(server, get("/readyz"));
+      readyz.push(probe);
       await until(async () => probe.answer.includes("\r\n\r\n{"));
       return probe.answer.startsWith("HTTP/1.1 200 ");
     });
+    const refused = (await metrics(server)).get('pubsub_limit_refusals_total{limit="MAX_CONNECTIONS"}');
+    // Some may have gone before they were told.
+    const answered = told().length + readyz.filter(({ answer }) => answer.includes("LIMIT_EXCEEDED")).length;
+    const unanswered = visitors.filter(({ answer }) => answer === "").length;
+    expect(refused).toBeWithin(answered, answered + unanswered + 1);
     await using late = await Client.connect(server);
     expect(await late.subscribe("t", "late", 1)).toMatchObject({ type: "ack", seq: 20 });
     expect(await late.next()).toMatchObject({ seq: 20 });
