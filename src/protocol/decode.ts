@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { messagesOf, payloadOf, type Publication } from "./messages.ts";
+import { messagesOf, payloadOf, type Message, type Publication } from "./messages.ts";
 import { lastMember, skipSpace, skipValue, type RawJson } from "./raw-json.ts";
 import { batchReader, describe, parseJson, read, shorten, type Read } from "./read.ts";
 import { FRAMES, message as messageSchema, topicName } from "./schema.ts";
@@ -83,20 +83,7 @@ function readFrame(given: Given, text: string, plain: boolean): Read<Request> {
 function readSingle(value: unknown, text: string, plain: boolean): Read<Publish> {
   const single = read(FRAMES.publish, value);
   if (!single.ok) return single;
-  const { type, topic: name, message, ack: wanted, dedupe, traceparent } = single.content;
-  const messages = [{ id: message.id, payload: payloadOf(text, plain) }];
-  return {
-    ok: true,
-    content: {
-      type,
-      topic: name,
-      messages,
-      batch: false,
-      ack: wanted !== false,
-      dedupe: dedupe === true,
-      traceparent: traceparent ?? undefined,
-    },
-  };
+  return publishOf(single.content, [{ id: single.content.message.id, payload: payloadOf(text, plain) }], false);
 }
 
 const readHeads = batchReader(messageSchema);
@@ -104,18 +91,22 @@ const readHeads = batchReader(messageSchema);
 function readSeveral(value: unknown, text: string): Read<Publish> {
   const several = read(FRAMES.publishBatch, value);
   if (!several.ok) return several;
-  const { type, topic: name, messages: elements, ack: wanted, dedupe, traceparent } = several.content;
-  const heads = readHeads(elements);
-  if (!heads.ok) return heads;
-  const messages = messagesOf(text, heads.content);
+  const heads = readHeads(several.content.messages);
+  return heads.ok ? publishOf(several.content, messagesOf(text, heads.content), true) : heads;
+}
+
+type PublishFields = Omit<z.infer<typeof FRAMES.publish>, "message">;
+
+function publishOf(fields: PublishFields, messages: Message[], batch: boolean): Read<Publish> {
+  const { type, topic, ack, dedupe, traceparent } = fields;
   return {
     ok: true,
     content: {
       type,
-      topic: name,
+      topic,
       messages,
-      batch: true,
-      ack: wanted !== false,
+      batch,
+      ack: ack !== false,
       dedupe: dedupe === true,
       traceparent: traceparent ?? undefined,
     },
