@@ -1,5 +1,14 @@
 import { readFigures, type Figures } from "./figures.ts";
-import { readDetail, readProblem, readStats, readTopics, type TopicCounts, type TopicDetail } from "./read.ts";
+import type { Position } from "../client/index.ts";
+import {
+  readDetail,
+  readPosition,
+  readProblem,
+  readStats,
+  readTopics,
+  type TopicCounts,
+  type TopicDetail,
+} from "./read.ts";
 
 /** What the server answered instead, or `DISCONNECTED` if it did not answer. */
 export class ApiError extends Error {
@@ -47,6 +56,11 @@ export class Api {
   async detail(topic: string, limit: number, after: string | undefined, signal: AbortSignal): Promise<TopicDetail> {
     const query = new URLSearchParams({ limit: String(limit), ...(after !== undefined && { after }) });
     return readDetail(await this.#json(`topics/${encodeURIComponent(topic)}?${query}`, { signal }));
+  }
+
+  /** Where a topic stands, for who may read it. */
+  async position(topic: string, signal: AbortSignal): Promise<Position> {
+    return readPosition(await this.#json(`topics/${encodeURIComponent(topic)}/messages?last_n=0`, { signal }));
   }
 
   async create(name: string): Promise<void> {

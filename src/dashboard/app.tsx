@@ -16,6 +16,7 @@ type Parts = { session: Session; watch: OverviewWatch; route: Observable<Route> 
 
 function App({ session, watch, route }: Parts) {
   const status = useValue(session.status);
+  const overview = useValue(watch.overview);
   const isSignedOut = status === "unauthorized";
   useEffect(() => {
     if (isSignedOut) return;
@@ -24,7 +25,7 @@ function App({ session, watch, route }: Parts) {
   }, [isSignedOut]);
   return (
     <>
-      <Header session={session} />
+      <Header session={session} isAdmin={overview?.isAdmin === true} />
       <Banner session={session} />
       {isSignedOut ? <Door session={session} /> : <Body session={session} watch={watch} route={route} />}
     </>
@@ -66,7 +67,6 @@ function Body({ session, watch, route }: Parts) {
           topic={topic}
           tab={tab}
           isAdmin={isAdmin}
-          isKnown={topics.has(topic)}
           changed={() => watch.refresh()}
         />
       ) : (

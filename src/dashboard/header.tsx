@@ -11,7 +11,7 @@ const WORDS: Record<Status, string> = {
 };
 
 /** What stands above everything: how the page stands with the server, and where else to look. */
-export function Header({ session }: { session: Session }) {
+export function Header({ session, isAdmin }: { session: Session; isAdmin: boolean }) {
   const status = useValue(session.status);
   // A link carries no credential: what needs one is asked for here, and shown from the tab's own memory.
   const showMetrics = (event: Event): void => {
@@ -33,7 +33,7 @@ export function Header({ session }: { session: Session }) {
       <nav class="links" aria-label="Elsewhere">
         <a href="openapi.json">OpenAPI</a>
         <a href="asyncapi.json">AsyncAPI</a>
-        {status !== "unauthorized" && (
+        {isAdmin && status !== "unauthorized" && (
           <a href="metrics" onClick={showMetrics}>
             Metrics
           </a>

@@ -2,7 +2,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { count, plural } from "./format.ts";
 import { Message } from "./message.tsx";
 import { useValue } from "./observable.ts";
-import type { Pace, GapRow, Tail } from "./tail.ts";
+import { notShownBetween, type GapRow } from "./rows.ts";
+import type { Pace, Tail, TailState } from "./tail.ts";
 
 /** Messages of a topic as they come. */
 export function Live({ tail }: { tail: Tail }) {
@@ -12,19 +13,23 @@ export function Live({ tail }: { tail: Tail }) {
   const list = useRef<HTMLOListElement>(null);
   const rows = useValue(tail.rows);
   const held = useValue(tail.held);
+  const state = useValue(tail.state);
+  const isHeld = isPaused || isScrolled;
   // What one reads does not move away.
-  useLayoutEffect(() => tail.hold(isPaused || isScrolled), [tail, isPaused, isScrolled]);
+  useLayoutEffect(() => tail.hold(isHeld), [tail, isHeld]);
   useEffect(() => tail.filter(filter), [tail, filter]);
   const newest = () => {
     list.current?.scrollTo({ top: 0 });
     setPaused(false);
   };
+  if (tail.isForbidden && rows.length === 0)
+    return <p class="empty">This credential may not read the messages of this topic.</p>;
   return (
     <div class="live">
       <div class="bar">
         <input
           type="search"
-          placeholder="Filter by text"
+          placeholder="Filter by payload text"
           aria-label="Show only messages that contain this text"
           value={filter}
           onInput={({ currentTarget }) => setFilter(currentTarget.value)}
@@ -35,13 +40,13 @@ export function Live({ tail }: { tail: Tail }) {
         <button type="button" onClick={() => tail.clear()}>
           Clear
         </button>
-        <PaceLine tail={tail} />
+        {held > 0 && (
+          <button type="button" class="held" onClick={newest}>
+            {plural(held, "newer message")}: show
+          </button>
+        )}
+        <PaceLine tail={tail} isHeld={isHeld} isFiltered={filter !== ""} />
       </div>
-      {held > 0 && (
-        <button type="button" class="held" onClick={newest}>
-          {plural(held, "newer message")}: show
-        </button>
-      )}
       <ol
         ref={list}
         class="messages"
@@ -49,34 +54,46 @@ export function Live({ tail }: { tail: Tail }) {
         tabindex={0}
         onScroll={({ currentTarget }) => setScrolled(currentTarget.scrollTop > 8)}
       >
-        {rows.map((row) => (
+        {rows.map((row, index) => (
           <li key={row.key}>
             {row.kind === "event" ? <Message event={row.event} /> : <GapView row={row} tail={tail} />}
+            {filter === "" && <NotShown count={notShownBetween(row, rows[index + 1])} />}
           </li>
         ))}
       </ol>
-      {rows.length === 0 && (
-        <p class="empty">
-          {filter === "" ? "No message yet. The next one appears here." : "No message matches the filter."}
-        </p>
-      )}
+      {rows.length === 0 && <p class="empty">{emptyWords(state, filter !== "")}</p>}
     </div>
   );
 }
 
-function PaceLine({ tail }: { tail: Tail }) {
+function emptyWords({ is }: TailState, isFiltered: boolean): string {
+  if (isFiltered) return "No message matches the filter.";
+  return is === "live" ? "No message yet. The next one appears here." : "No message to show.";
+}
+
+/** What was left out for want of time is not lost: it stands between the rows, but is no gap. */
+function NotShown({ count: left }: { count: number }) {
+  return left === 0 ? null : <p class="not-shown">{count(left)} not shown</p>;
+}
+
+function PaceLine({ tail, isHeld, isFiltered }: { tail: Tail; isHeld: boolean; isFiltered: boolean }) {
   const pace = useValue(tail.pace);
   const { is, cause } = useValue(tail.state);
   const isAway = cause?.code === "TOPIC_NOT_FOUND" || cause?.code === "TOPIC_DELETED";
   if (isAway) return <p class="pace">Waiting for the topic</p>;
+  if (tail.isForbidden) return <p class="pace problem">This credential may not read on.</p>;
   if (is === "ended") return <p class="pace problem">{cause?.message ?? "The subscription has ended"}</p>;
   if (is !== "live") return <p class="pace">Connecting</p>;
-  return <p class="pace">{paceOf(pace)}</p>;
+  return <p class="pace">{isHeld ? "Paused" : paceOf(pace, isFiltered ? "match" : "message")}</p>;
 }
 
-function paceOf({ arrived, shown }: Pace): string {
-  if (shown >= arrived) return `${plural(arrived, "message")} a second`;
-  return `Sampled: showing ${count(shown)} of ${count(arrived)} a second`;
+function paceOf({ arrived, shown }: Pace, noun: "match" | "message"): string {
+  if (shown < arrived) return `Sampled: showing ${count(shown)} of ${count(arrived)} a second`;
+  return `${noun === "match" ? matches(arrived) : plural(arrived, noun)} a second`;
+}
+
+function matches(number: number): string {
+  return number === 1 ? "1 match" : `${count(number)} matches`;
 }
 
 const REASONS = {
@@ -84,39 +101,43 @@ const REASONS = {
   missed: "history had lost them when this page came back",
   skipped: "only the latest was asked for",
   queue: "this page did not read them in time",
-  epoch: "the topic began anew, and what came before that is not known",
 };
 
 /** Messages that are missing, in their place, and what history has of them. */
 function GapView({ row, tail }: { row: GapRow; tail: Tail }) {
   const { gap, fetch } = row;
-  const { first_seq, last_seq } = gap;
-  const size = last_seq === undefined ? undefined : last_seq - first_seq + 1;
+  const { first_seq, last_seq, reason } = gap;
+  if (reason === "epoch" || last_seq === undefined) {
+    return (
+      <div class="gap">
+        <p class="gap-head">
+          The topic began anew here (new epoch). What came after {first_seq - 1} in its earlier life is unknown.
+        </p>
+      </div>
+    );
+  }
   return (
     <div class="gap">
       <div class="gap-head">
         <p>
-          <strong>Gap</strong>{" "}
-          {last_seq === undefined || size === undefined
-            ? `after ${first_seq - 1}`
-            : `of ${plural(size, "message")}, ${first_seq} to ${last_seq}`}
-          : {REASONS[gap.reason]}.
+          <strong>Gap</strong> of {plural(last_seq - first_seq + 1, "message")}, {first_seq} to {last_seq}:{" "}
+          {REASONS[reason]}.
         </p>
         {(fetch.is === "offered" || fetch.is === "failed") && (
           <button
             type="button"
             onClick={() => void tail.fetch(row)}
-            aria-label={`Fetch messages ${first_seq} to ${last_seq ?? ""}`}
+            aria-label={`Fetch messages ${first_seq} to ${last_seq}`}
           >
             Fetch
           </button>
         )}
       </div>
       <p class="gap-note" role="status">
-        {noteOf(row, size)}
+        {noteOf(row)}
       </p>
       {fetch.is === "done" && (
-        <ol class="found" aria-label={`Messages fetched from history, ${first_seq} to ${last_seq ?? ""}`}>
+        <ol class="found" aria-label={`Messages fetched from history, ${first_seq} to ${last_seq}`}>
           {fetch.found.map(({ key, event }) => (
             <li key={key}>
               <Message event={event} isFetched />
@@ -128,16 +149,14 @@ function GapView({ row, tail }: { row: GapRow; tail: Tail }) {
   );
 }
 
-function noteOf({ fetch }: GapRow, size = 0): string {
+function noteOf({ fetch }: GapRow): string {
   if (fetch.is === "under way") return "Asking history";
   if (fetch.is === "failed") return `Cannot fetch them: ${fetch.why}.`;
   if (fetch.is !== "done") return "";
   const { found, lost } = fetch;
-  const rest = size - found.length - lost;
   const parts = [
     found.length > 0 ? `${plural(found.length, "message")} fetched from history.` : "",
-    lost > 0 ? `History has ${count(lost)} of them no more.` : "",
-    rest > 0 ? `${count(rest)} more are in the history tab, as far as history has them.` : "",
+    lost > 0 ? `${plural(lost, "message")} lost: history has ${lost === 1 ? "it" : "them"} no more.` : "",
   ];
   return parts.filter((part) => part !== "").join(" ");
 }

@@ -1,10 +1,13 @@
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { PubSubError } from "../client/index.ts";
 import type { RawClient } from "./session.ts";
 
 type Result = { isOk: boolean; text: string };
 
 /** Publishes a message. Its payload is checked while it is typed. */
-export function Publish({ client, topic }: { client: RawClient; topic: string }) {
+export function Publish({ client, topic, close }: { client: RawClient; topic: string; close: () => void }) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  useLayoutEffect(() => field.current?.focus(), []);
   const [text, setText] = useState('{"hello": "world"}');
   const [result, setResult] = useState<Result>();
   const problem = problemOf(text);
@@ -15,7 +18,7 @@ export function Publish({ client, topic }: { client: RawClient; topic: string })
       const { seq } = await client.publish(topic, text);
       setResult({ isOk: true, text: `Published as ${seq}` });
     } catch (cause) {
-      setResult({ isOk: false, text: cause instanceof Error ? cause.message : String(cause) });
+      setResult({ isOk: false, text: refusalOf(cause) });
     }
   };
   const submit = (event: Event): void => {
@@ -24,17 +27,18 @@ export function Publish({ client, topic }: { client: RawClient; topic: string })
   };
   const onKey = (event: KeyboardEvent): void => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
+    if (event.key === "Escape") close();
   };
   return (
-    <form class="panel publish" onSubmit={submit}>
+    <form class="panel publish" onSubmit={submit} onKeyDown={onKey}>
       <label class="field">
         Payload, as JSON
         <textarea
-          rows={3}
+          ref={field}
+          rows={2}
           spellcheck={false}
           value={text}
           onInput={({ currentTarget }) => setText(currentTarget.value)}
-          onKeyDown={onKey}
           aria-invalid={problem !== undefined}
           aria-describedby="payload-check"
         />
@@ -53,6 +57,12 @@ export function Publish({ client, topic }: { client: RawClient; topic: string })
       </div>
     </form>
   );
+}
+
+/** Whether a credential may publish is known only by trying. */
+function refusalOf(cause: unknown): string {
+  if (cause instanceof PubSubError && cause.code === "FORBIDDEN") return "This credential may not publish here.";
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function problemOf(text: string): string | undefined {

@@ -1,3 +1,4 @@
+import type { Position } from "../client/index.ts";
 import { isFields } from "../client/read.ts";
 
 /** What became of the events that were due: `due` is the sum of all the rest. */
@@ -63,6 +64,12 @@ export function readDetail(answer: unknown): TopicDetail {
     ledger: readLedger(detail["ledger"]),
     subscribers: list(detail["subscribers"]).map(readSubscriber),
   };
+}
+
+/** Where a topic stands, of the answer of `GET /topics/{name}/messages`. */
+export function readPosition(answer: unknown): Position {
+  const history = fields(answer);
+  return { epoch: text(history["epoch"]), seq: number(history["seq"]) };
 }
 
 function readSubscriber(value: unknown): Subscriber {

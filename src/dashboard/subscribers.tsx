@@ -8,7 +8,6 @@ import { PAGE, type TopicWatch } from "./topic-watch.ts";
 export function Subscribers({ watch, ownId }: { watch: TopicWatch; ownId: string | undefined }) {
   const state = useValue(watch.state);
   const after = useValue(watch.after);
-  if (state.is === "forbidden") return <p class="empty">This credential may not see subscribers.</p>;
   if (state.is !== "there") return <p class="empty">Loading</p>;
   const { subscribers, total } = state.detail;
   if (total === 0) return <p class="empty">Nobody subscribes to this topic.</p>;

@@ -1,15 +1,8 @@
-import type { Gap, PubSubError, Subscription, SubscriptionState, TopicEvent } from "../client/index.ts";
+import type { Position, PubSubError, Subscription, SubscriptionState } from "../client/index.ts";
+import { fetchGap } from "./gap-fetch.ts";
 import { Observable } from "./observable.ts";
+import { eventRow, gapRow, sampled, sizeOf, type EventRow, type GapRow, type Row } from "./rows.ts";
 import type { RawClient } from "./session.ts";
-
-export type EventRow = { kind: "event"; key: string; event: TopicEvent<string>; isFetched: boolean };
-export type GapRow = { kind: "gap"; key: string; gap: Gap; fetch: FetchState };
-export type Row = EventRow | GapRow;
-
-export type FetchState =
-  | { is: "offered" | "under way" | "impossible" }
-  | { is: "done"; found: readonly EventRow[]; lost: number }
-  | { is: "failed"; why: string };
 
 /** How many rows are shown, and how many are kept for another filter. */
 const SHOWN = 200;
@@ -20,10 +13,12 @@ const KEPT_CHARACTERS = 8_000_000;
 const BURST = 100;
 const PER_SECOND = 100;
 const PAINT_MS = 100;
-/** How many messages of a gap are shown where it is. */
-const FETCHED = 200;
+
+/** What may pass: it is asked again once the topic is known to be there. Anything else is final. */
+const PASSING = ["TOPIC_NOT_FOUND", "TOPIC_DELETED", "LIMIT_EXCEEDED"];
 
 export type Pace = { arrived: number; shown: number };
+export type TailState = { is: SubscriptionState; cause?: PubSubError | undefined };
 
 /** The newest messages of a topic, gaps in their places, drawn at a pace that can be looked at. */
 export class Tail {
@@ -33,12 +28,17 @@ export class Tail {
   readonly pace = new Observable<Pace>({ arrived: 0, shown: 0 });
   /** How many messages came while nothing was drawn. */
   readonly held = new Observable(0);
-  readonly state = new Observable<{ is: SubscriptionState; cause?: PubSubError | undefined }>({ is: "subscribing" });
+  readonly state = new Observable<TailState>({ is: "subscribing" });
   /** Who the page is among the subscribers. */
   readonly clientId = `dashboard-${crypto.getRandomValues(new Uint32Array(1)).join()}`;
   readonly #client: RawClient;
-  readonly #subscription: Subscription<string>;
+  readonly #topic: string;
   readonly #timers: ReturnType<typeof setInterval>[];
+  #subscription: Subscription<string> | undefined;
+  /** After the last item of the subscriptions so far. */
+  #position: Position | undefined;
+  /** Where the topic stood when it was subscribed to: what is not newer is replay. */
+  #start: Position = { epoch: "", seq: 0 };
   #recent: Row[] = [];
   #characters = 0;
   #waiting: Row[] = [];
@@ -50,26 +50,43 @@ export class Tail {
 
   constructor(client: RawClient, topic: string) {
     this.#client = client;
-    this.#subscription = client.subscribe(topic, {
-      last: 50,
+    this.#topic = topic;
+    this.#timers = [setInterval(() => this.#paint(), PAINT_MS), setInterval(() => this.#tellPace(), 1000)];
+  }
+
+  /**
+   * Subscribes, unless it does already. A server may create what is subscribed to, and looking at a topic must not:
+   * so it must have been seen just now.
+   *
+   * @param seen where the topic stood then
+   */
+  follow(seen: Position): void {
+    const { is, cause } = this.state.value;
+    const isOver = is === "ended" && !PASSING.some((code) => code === cause?.code);
+    if (this.#subscription !== undefined || isOver || this.#client.state !== "connected") return;
+    this.#start = seen;
+    const subscription: Subscription<string> = this.#client.subscribe(this.#topic, {
+      ...(this.#position === undefined ? { last: 50 } : { since: this.#position }),
       clientId: this.clientId,
       overflow: "drop_oldest",
       onEvent: (event) => this.#add(eventRow(event)),
       onGap: (gap) => this.#add(gapRow(gap)),
-      onState: (is, cause) => this.state.set({ is, cause }),
+      onState: (state, reason) => this.#subscription === subscription && this.#changed(subscription, state, reason),
     });
-    this.#timers = [setInterval(() => this.#paint(), PAINT_MS), setInterval(() => this.#tellPace(), 1000)];
+    this.#subscription = subscription;
   }
 
-  /** Whether it has ended for want of its topic, which may come back. */
-  get isWithoutTopic(): boolean {
-    const { is, cause } = this.state.value;
-    return is === "ended" && (cause?.code === "TOPIC_NOT_FOUND" || cause?.code === "TOPIC_DELETED");
+  /** Whether it may not be read, now or ever. */
+  get isForbidden(): boolean {
+    const { cause } = this.state.value;
+    return cause?.code === "FORBIDDEN" || cause?.code === "REVOKED";
   }
 
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#subscription.close();
+    const subscription = this.#subscription;
+    this.#subscription = undefined;
+    subscription?.close();
   }
 
   filter(text: string): void {
@@ -91,33 +108,34 @@ export class Tail {
     this.#redraw();
   }
 
-  /** Asks history for what a gap lacks, and shows it where it belongs. */
+  /** Asks history for what a gap lacks, and shows it where it belongs. What is more than it shows stays a gap. */
   async fetch(row: GapRow): Promise<void> {
-    const { topic, epoch, first_seq, last_seq = first_seq - 1 } = row.gap;
-    let current = this.#replace(row, { ...row, fetch: { is: "under way" } });
+    const underWay: GapRow = { ...row, fetch: { is: "under way" } };
+    this.#replace(row, [underWay]);
     try {
-      const until = Math.min(last_seq, first_seq + FETCHED - 1);
-      const found: EventRow[] = [];
-      for (let since = first_seq - 1, more = true; more && since < until;) {
-        const page = await this.#client.history(topic, { since: { epoch, seq: since }, until });
-        found.push(...page.events.map((event) => eventRow(event, true)));
-        more = page.more && page.events.length > 0;
-        since = page.events.at(-1)?.seq ?? until;
-      }
-      const lost = until - first_seq + 1 - found.length;
-      current = this.#replace(current, { ...row, fetch: { is: "done", found: found.reverse(), lost } });
+      this.#replace(underWay, await fetchGap(this.#client, row));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      this.#replace(current, { ...row, fetch: { is: "failed", why } });
+      this.#replace(underWay, [{ ...row, fetch: { is: "failed", why } }]);
     }
   }
 
-  #replace(before: GapRow, after: GapRow): GapRow {
-    const change = (rows: readonly Row[]) => rows.map((row) => (row === before ? after : row));
-    this.#recent = change(this.#recent);
-    this.#waiting = change(this.#waiting);
-    this.rows.set(change(this.rows.value));
-    return after;
+  /** @param after oldest first */
+  #replace(before: GapRow, after: readonly GapRow[]): void {
+    const change = (rows: readonly Row[], by: readonly Row[]) => rows.flatMap((row) => (row === before ? by : [row]));
+    this.#recent = change(this.#recent, after);
+    this.#waiting = change(this.#waiting, after);
+    this.rows.set(change(this.rows.value, after.toReversed()));
+  }
+
+  #changed(subscription: Subscription<string>, is: SubscriptionState, cause: PubSubError | undefined): void {
+    if (is === "waiting" || is === "ended") {
+      // The library would subscribe again by itself, whether the topic is still there or not.
+      this.#subscription = undefined;
+      this.#position = subscription.position ?? this.#position;
+      subscription.close();
+    }
+    this.state.set({ is, cause });
   }
 
   #add(row: Row): void {
@@ -128,11 +146,16 @@ export class Tail {
       if (oldest !== undefined) this.#characters -= sizeOf(oldest);
     }
     if (!this.#passes(row)) return;
-    if (row.kind === "event") this.#counted.arrived++;
+    if (this.#isNew(row)) this.#counted.arrived++;
     if (this.#isHeld) return void this.#heldBack++;
     this.#waiting.push(row);
     // A hidden page paints seldom.
     if (this.#waiting.length > KEPT) this.#waiting.splice(0, this.#waiting.length - KEPT);
+  }
+
+  #isNew(row: Row): row is EventRow {
+    if (row.kind === "gap") return false;
+    return row.event.epoch !== this.#start.epoch || row.event.seq > this.#start.seq;
   }
 
   #passes(row: Row): boolean {
@@ -144,6 +167,9 @@ export class Tail {
     this.#waiting = [];
     this.#heldBack = 0;
     this.held.set(0);
+    // What was counted before says nothing of the rows that are there now.
+    this.#counted = { arrived: 0, shown: 0 };
+    this.pace.set(this.#counted);
     const rows = this.#recent.filter((row) => this.#passes(row));
     this.rows.set(rows.slice(-SHOWN).reverse());
   }
@@ -154,9 +180,8 @@ export class Tail {
     if (this.#isHeld || this.#waiting.length === 0) return;
     const rows = sampled(this.#waiting, Math.floor(this.#budget));
     this.#waiting = [];
-    const shown = rows.filter(({ kind }) => kind === "event").length;
-    this.#budget -= shown;
-    this.#counted.shown += shown;
+    this.#budget -= rows.filter(({ kind }) => kind === "event").length;
+    this.#counted.shown += rows.filter((row) => this.#isNew(row)).length;
     this.rows.set([...rows.reverse(), ...this.rows.value].slice(0, SHOWN));
   }
 
@@ -166,29 +191,4 @@ export class Tail {
     const before = this.pace.value;
     if (arrived !== before.arrived || shown !== before.shown) this.pace.set({ arrived, shown });
   }
-}
-
-/** At most so many events, evenly spread up to the newest, and every gap. */
-function sampled(rows: readonly Row[], most: number): Row[] {
-  const events = rows.filter(({ kind }) => kind === "event").length;
-  if (events <= most) return [...rows];
-  let passed = 0;
-  return rows.filter(({ kind }) => {
-    if (kind === "gap") return true;
-    passed++;
-    return Math.floor((passed * most) / events) > Math.floor(((passed - 1) * most) / events);
-  });
-}
-
-function eventRow(event: TopicEvent<string>, isFetched = false): EventRow {
-  return { kind: "event", key: `${event.epoch}:${event.seq}`, event, isFetched };
-}
-
-function gapRow(gap: Gap): GapRow {
-  const key = `gap ${gap.epoch}:${gap.first_seq}`;
-  return { kind: "gap", key, gap, fetch: { is: gap.last_seq === undefined ? "impossible" : "offered" } };
-}
-
-function sizeOf(row: Row): number {
-  return row.kind === "event" ? row.event.payload.length : 0;
 }

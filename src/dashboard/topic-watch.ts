@@ -1,3 +1,4 @@
+import type { Position } from "../client/index.ts";
 import { ApiError } from "./api.ts";
 import { Observable } from "./observable.ts";
 import { poll } from "./poll.ts";
@@ -9,8 +10,21 @@ import type { Session } from "./session.ts";
 export const PAGE = 100;
 
 export type TopicState =
-  | { is: "loading" | "missing" | "forbidden" }
-  | { is: "there"; detail: TopicDetail; rate: number | undefined; points: readonly Point[] };
+  /** Whether it is there is not known yet, or not to be known by this credential. */
+  | { is: "loading" | "forbidden" }
+  /** `goneAt` is when it was deleted, or last seen; undefined if this page has never seen it. */
+  | { is: "missing"; goneAt: number | undefined; isDeleted: boolean }
+  /** The credential may read its messages, and not see its figures. */
+  | { is: "readable"; position: Position }
+  | ({ is: "there" } & TopicFigures);
+
+export type TopicFigures = {
+  detail: TopicDetail;
+  rate: number | undefined;
+  points: readonly Point[];
+  /** The server does not answer: this is what it said last. */
+  isStale: boolean;
+};
 
 /** One topic in detail, sampled for as long as it is shown. */
 export class TopicWatch {
@@ -19,8 +33,12 @@ export class TopicWatch {
   readonly after = new Observable<string | undefined>(undefined);
   readonly #session: Session;
   readonly #name: string;
+  #maySeeFigures = true;
+  #seenAt: number | undefined;
+  #deletedAt: number | undefined;
   #sampledAt: number | undefined;
   #points: readonly Point[] = [];
+  #isStopped = true;
   #stop: () => void = () => {};
 
   constructor(session: Session, name: string) {
@@ -28,34 +46,72 @@ export class TopicWatch {
     this.#name = name;
   }
 
-  start(): void {
-    this.#stop = poll((signal) => this.#sample(signal));
+  /** @param maySeeFigures whether the credential is an admin's, as far as that is known */
+  start(maySeeFigures: boolean): void {
+    this.#maySeeFigures = maySeeFigures;
+    this.#isStopped = false;
+    this.#again();
   }
 
   stop(): void {
     this.#stop();
+    this.#isStopped = true;
   }
 
   /** Shows another page of subscribers. */
   turn(after: string | undefined): void {
     this.after.set(after);
+    this.#again();
+  }
+
+  /** The server has told that it was deleted. It may be there again already. */
+  deleted(): void {
+    this.#deletedAt = Date.now();
+    if (!this.#isStopped) this.#again();
+  }
+
+  #again(): void {
     this.#stop();
-    this.start();
+    this.#stop = poll((signal) => this.#sample(signal));
   }
 
   async #sample(signal: AbortSignal): Promise<number> {
+    const { api } = this.#session;
     try {
-      const detail = await this.#session.api.detail(this.#name, PAGE, this.after.value, signal);
-      if (!signal.aborted) this.#take(detail);
+      if (this.#maySeeFigures) {
+        const detail = await api.detail(this.#name, PAGE, this.after.value, signal);
+        if (!signal.aborted) this.#take(detail);
+      } else {
+        const position = await api.position(this.#name, signal);
+        if (!signal.aborted) this.#seen({ is: "readable", position });
+      }
     } catch (cause) {
-      if (signal.aborted) return 0;
-      const code = cause instanceof ApiError ? cause.code : undefined;
-      this.#sampledAt = undefined;
-      if (code === "TOPIC_NOT_FOUND") this.state.set({ is: "missing" });
-      else if (code === "FORBIDDEN") {
-        this.state.set({ is: "forbidden" });
-        this.#stop();
-      } else this.#session.failed(cause);
+      if (!signal.aborted) return this.#failed(cause);
+    }
+    return 1000;
+  }
+
+  /** @returns how long to wait until it is tried again */
+  #failed(cause: unknown): number {
+    const code = cause instanceof ApiError ? cause.code : undefined;
+    if (code === "FORBIDDEN" && this.#maySeeFigures) {
+      this.#maySeeFigures = false;
+      return 0;
+    }
+    this.#sampledAt = undefined;
+    this.#points = appended(this.#points, { at: Date.now() / 1000, values: [undefined, undefined] });
+    const before = this.state.value;
+    if (code === "FORBIDDEN") {
+      this.state.set({ is: "forbidden" });
+      this.#stop();
+    } else if (code === "TOPIC_NOT_FOUND") {
+      const goneAt = this.#deletedAt ?? this.#seenAt;
+      const isDeleted = this.#deletedAt !== undefined;
+      if (before.is !== "missing" || before.isDeleted !== isDeleted)
+        this.state.set({ is: "missing", goneAt, isDeleted });
+    } else {
+      this.#session.failed(cause);
+      if (before.is === "there") this.state.set({ ...before, rate: undefined, points: this.#points, isStale: true });
     }
     return 1000;
   }
@@ -66,10 +122,22 @@ export class TopicWatch {
     const ms = this.#sampledAt === undefined || before?.epoch !== detail.epoch ? 0 : now - this.#sampledAt;
     this.#sampledAt = now;
     const rate = before === undefined || ms === 0 ? undefined : growth(before.seq, detail.seq, ms);
-    const delivered = [before?.ledger?.delivered, detail.ledger?.delivered];
-    const [first, last] = delivered;
+    const [first, last] = [before?.ledger?.delivered, detail.ledger?.delivered];
     const deliveredRate = first === undefined || last === undefined || ms === 0 ? undefined : growth(first, last, ms);
     this.#points = appended(this.#points, { at: Date.now() / 1000, values: [rate, deliveredRate] });
-    this.state.set({ is: "there", detail, rate, points: this.#points });
+    this.#seen({ is: "there", detail, rate, points: this.#points, isStale: false });
   }
+
+  #seen(state: TopicState): void {
+    this.#seenAt = Date.now();
+    this.#deletedAt = undefined;
+    this.state.set(state);
+  }
+}
+
+/** Where a topic stands that has just been seen. */
+export function positionOf(state: TopicState): Position | undefined {
+  if (state.is === "readable") return state.position;
+  if (state.is !== "there" || state.isStale) return undefined;
+  return { epoch: state.detail.epoch, seq: state.detail.seq };
 }

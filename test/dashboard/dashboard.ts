@@ -119,6 +119,11 @@ export class Dashboard implements Disposable {
     await this.type(text);
   }
 
+  async signIn(credential: string): Promise<void> {
+    await this.fill("Key or token", credential);
+    await this.press("Enter");
+  }
+
   async type(text: string): Promise<void> {
     await this.view.type(text);
   }

@@ -1,0 +1,43 @@
+import { Chart } from "./chart.tsx";
+import { bytes, count, rate } from "./format.ts";
+import { LedgerView } from "./ledger.tsx";
+import { Tile } from "./tile.tsx";
+import type { TopicFigures, TopicState } from "./topic-watch.ts";
+
+const LINES = [
+  { label: "Published", color: "published" },
+  { label: "Delivered", color: "delivered" },
+] as const;
+const PUBLISHED = LINES.slice(0, 1);
+
+/** A topic's figures, and its rates over time. */
+export function Figures({ of, isFollowed }: { of: TopicFigures; isFollowed: boolean }) {
+  const { detail, points, isStale } = of;
+  const hasDelivered = detail.ledger !== undefined;
+  return (
+    <section class={isStale ? "figures stale" : "figures"} aria-label="Figures">
+      <dl class="tiles">
+        <Tile name="Published" value={count(detail.seq)} note={`epoch ${detail.epoch}`} />
+        <Tile name="Published a second" value={rate(of.rate)} />
+        <Tile name="History" value={count(detail.messages)} note={bytes(detail.bytes)} />
+        <Tile name="Subscribers" value={count(detail.total)} note={isFollowed ? noteOn(detail.total) : undefined} />
+      </dl>
+      <div class="panel">
+        <Chart title="Messages a second" lines={hasDelivered ? LINES : PUBLISHED} points={points} />
+      </div>
+    </section>
+  );
+}
+
+/** The page itself subscribes, too. */
+function noteOn(total: number): string | undefined {
+  if (total === 0) return undefined;
+  return total === 1 ? "only this page" : "this page among them";
+}
+
+export function TopicLedger({ state }: { state: TopicState }) {
+  if (state.is !== "there") return <p class="empty">Loading</p>;
+  const { ledger } = state.detail;
+  if (ledger === undefined) return <p class="empty">This server keeps no ledger.</p>;
+  return <LedgerView ledger={ledger} title="All subscribers, those that have left included" />;
+}
