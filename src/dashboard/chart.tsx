@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { clock, rate } from "./format.ts";
-import type { Point } from "./series.ts";
+import { columnsOf, INCREMENTS, type Point } from "./series.ts";
 
 type Line = { label: string; color: "published" | "delivered" };
 
@@ -16,7 +16,7 @@ export function Chart({ title, lines, points, height = 150 }: ChartProps) {
   const plot = useRef<uPlot>(null);
   const [at, setAt] = useState<number | null>(null);
   const isDark = useDark();
-  const data = dataOf(lines, points);
+  const data = columnsOf(points, lines.length);
 
   useLayoutEffect(() => {
     const element = holder.current;
@@ -56,11 +56,6 @@ export function Chart({ title, lines, points, height = 150 }: ChartProps) {
   );
 }
 
-function dataOf(lines: readonly Line[], points: readonly Point[]): uPlot.AlignedData {
-  const values = lines.map((_, index) => points.map((point) => point.values[index]));
-  return [points.map(({ at }) => at), ...values];
-}
-
 function optionsOf(
   element: HTMLElement,
   lines: readonly Line[],
@@ -82,18 +77,23 @@ function optionsOf(
     },
     axes: [
       { ...axis, grid: { show: false }, size: 24, space: 90, values: (_plot, ticks) => ticks.map((at) => clock(at)) },
-      { ...axis, grid, size: 44, space: 36, values: (_plot, ticks) => ticks.map((tick) => rate(tick)) },
+      {
+        ...axis,
+        grid,
+        size: 44,
+        space: 36,
+        incrs: INCREMENTS,
+        values: (_plot, ticks) => ticks.map((tick) => rate(tick)),
+      },
     ],
     series: [
       {},
-      ...lines.map((line, index) => ({
+      ...lines.map((line) => ({
         label: line.label,
         stroke: color(line.color),
-        width: 2,
         points: { show: false },
-        // Where everybody is sent everything to one, both lines are the same.
-        ...(index > 0 && { dash: [6, 4] }),
-        ...(line.color === "published" && { fill: color("published-fill") }),
+        // Where everybody is sent everything to one, both lines are the same: one is seen beside and through the other.
+        ...(line.color === "published" ? { width: 4, fill: color("published-fill") } : { width: 2, dash: [6, 5] }),
       })),
     ],
     hooks: { setCursor: [({ cursor }: uPlot) => setAt(cursor.idx ?? null)] },

@@ -12,13 +12,13 @@ const HEIGHT = 220;
 
 /** The server as a whole. */
 export function OverviewPage({ overview }: { overview: Overview }) {
-  const { figures, points } = overview;
+  const { figures, points, isStale } = overview;
   if (figures === undefined)
     return <p class="empty wide">Choose a topic. This credential may not see the server's figures.</p>;
   return (
     <>
-      <h2>Server</h2>
-      <Tiles figures={figures} topics={overview.topics.size} />
+      <h2 tabindex={-1}>Server</h2>
+      <Tiles figures={figures} topics={overview.topics.size} isStale={isStale} />
       <div class="charts">
         <div class="panel">
           <Chart title="Published a second" lines={PUBLISHED} points={points} height={HEIGHT} />
@@ -37,14 +37,14 @@ export function OverviewPage({ overview }: { overview: Overview }) {
   );
 }
 
-function Tiles({ figures, topics }: { figures: Figures; topics: number }) {
+function Tiles({ figures, topics, isStale }: { figures: Figures; topics: number; isStale: boolean }) {
   const { published, connections, subscriptions, lagging, historyBytes, historyLimit, startedAt } = figures;
   const clients = connections.reduce((sum, [, number]) => sum + number, 0);
   const byTransport = connections
     .filter(([, number]) => number > 0)
     .map(([name, number]) => `${count(number)} ${transport(name)}`);
   return (
-    <dl class="tiles">
+    <dl class={isStale ? "tiles stale" : "tiles"}>
       <Tile name="Topics" value={count(topics)} />
       <Tile name="Published" value={count(published)} />
       <Tile name="Connections" value={count(clients)} note={byTransport.join(", ")} />
@@ -58,7 +58,9 @@ function Tiles({ figures, topics }: { figures: Figures; topics: number }) {
         value={bytes(historyBytes)}
         note={historyLimit === undefined ? undefined : `of ${bytes(historyLimit)}`}
       />
-      {startedAt !== undefined && <Tile name="Running for" value={duration(Date.now() - startedAt * 1000)} />}
+      {startedAt !== undefined && (
+        <Tile name="Running for" value={isStale ? "–" : duration(Date.now() - startedAt * 1000)} />
+      )}
     </dl>
   );
 }

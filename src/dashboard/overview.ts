@@ -16,6 +16,9 @@ const PACES = [
   { topics: 0, ms: 1000 },
 ];
 
+/** `t2` before `t10`. */
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
 export type Topic = TopicCounts & {
   /** Messages published a second; undefined before the second sample, or if the credential may not see it. */
   rate: number | undefined;
@@ -23,6 +26,7 @@ export type Topic = TopicCounts & {
 };
 
 export type Overview = {
+  /** In the order of their names. */
   topics: ReadonlyMap<string, Topic>;
   /** Whether the credential may see counts, and create and delete. */
   isAdmin: boolean;
@@ -30,6 +34,8 @@ export type Overview = {
   figures: Figures | undefined;
   /** Published and delivered a second, all topics together. */
   points: readonly Point[];
+  /** The server does not answer: this is what it said last, without rates. */
+  isStale: boolean;
 };
 
 /** All topics with their rates, sampled for as long as the page is visible. */
@@ -82,6 +88,7 @@ export class OverviewWatch {
       }
       this.#sampledAt = undefined;
       this.#session.failed(cause);
+      this.#age();
       if (this.#session.status.value === "unauthorized") this.#stop();
       return 1000;
     }
@@ -93,11 +100,35 @@ export class OverviewWatch {
     this.#sampledAt = now;
     const before = this.overview.value;
     const topics = new Map<string, Topic>();
-    for (const topic of counts) topics.set(topic.name, withRate(topic, before?.topics.get(topic.name), ms));
+    for (const topic of inOrder(counts, before?.topics))
+      topics.set(topic.name, withRate(topic, before?.topics.get(topic.name), ms));
     const intervalMs = PACES.find((pace) => counts.length >= pace.topics)?.ms ?? 1000;
     const points = pointsAfter(before, figures, ms);
-    this.overview.set({ topics, isAdmin: this.#isAdmin, intervalMs, figures, points });
+    this.overview.set({ topics, isAdmin: this.#isAdmin, intervalMs, figures, points, isStale: false });
   }
+
+  /** No answer: no rate is known, and the lines of charts break. */
+  #age(): void {
+    const before = this.overview.value;
+    if (before === undefined) return;
+    const topics = before.isStale
+      ? before.topics
+      : new Map([...before.topics].map(([name, topic]) => [name, { ...topic, rate: undefined }]));
+    const points = before.figures === undefined ? before.points : appended(before.points, unknownNow());
+    this.overview.set({ ...before, topics, points, isStale: true });
+  }
+}
+
+function unknownNow(): Point {
+  return { at: Date.now() / 1000, values: [undefined, undefined] };
+}
+
+/** Sorting thousands of names takes long: it is done only if there are others than before. */
+function inOrder(counts: readonly TopicCounts[], before: ReadonlyMap<string, Topic> = new Map()): TopicCounts[] {
+  const byName = new Map(counts.map((topic) => [topic.name, topic]));
+  const same = [...before.keys()].flatMap((name) => byName.get(name) ?? []);
+  if (same.length === counts.length) return same;
+  return [...counts].sort((a, b) => NATURAL.compare(a.name, b.name) || (a.name < b.name ? -1 : 1));
 }
 
 function withRate(topic: TopicCounts, before: Topic | undefined, ms: number): Topic {
@@ -113,9 +144,8 @@ function withRate(topic: TopicCounts, before: Topic | undefined, ms: number): To
 function pointsAfter(before: Overview | undefined, figures: Figures | undefined, ms: number): readonly Point[] {
   const points = before?.points ?? [];
   if (figures === undefined) return points;
-  const at = Date.now() / 1000;
   const last = before?.figures;
-  if (last === undefined || ms === 0) return appended(points, { at, values: [undefined, undefined] });
+  if (last === undefined || ms === 0) return appended(points, unknownNow());
   const values = [growth(last.published, figures.published, ms), growth(last.delivered, figures.delivered, ms)];
-  return appended(points, { at, values });
+  return appended(points, { at: Date.now() / 1000, values });
 }

@@ -1,6 +1,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Trend } from "./chart.tsx";
 import { count, rate, short } from "./format.ts";
+import { Name, visible } from "./names.tsx";
 import type { Overview, Topic } from "./overview.ts";
 import { hashOf } from "./route.ts";
 
@@ -24,9 +25,9 @@ export function TopicList(props: { overview: Overview; selected: string | undefi
   const [search, setSearch] = useState("");
   const [order, setOrder] = useState<Order>({ by: "name", isDown: false });
   const rows = useMemo(() => arranged(overview, search, order), [overview, search, order]);
-  const { topics, intervalMs, isAdmin } = overview;
+  const { topics, intervalMs, isAdmin, isStale } = overview;
   return (
-    <nav class="topics" aria-label="Topics">
+    <nav class={isStale ? "topics stale" : "topics"} aria-label="Topics">
       <div class="topics-head">
         <h2>
           Topics <span class="count">{count(topics.size)}</span>
@@ -58,13 +59,10 @@ function arranged({ topics }: Overview, search: string, { by, isDown }: Order): 
   const wanted = search.trim().toLowerCase();
   const all = [...topics.values()];
   const rows = wanted === "" ? all : all.filter(({ name }) => name.toLowerCase().includes(wanted));
-  const byName = (a: Topic, b: Topic) => (a.name < b.name ? -1 : 1);
-  const compare = {
-    name: byName,
-    rate: (a: Topic, b: Topic) => (a.rate ?? 0) - (b.rate ?? 0) || byName(b, a),
-    subscribers: (a: Topic, b: Topic) => a.subscribers - b.subscribers || byName(b, a),
-  }[by];
-  return rows.sort(isDown ? (a, b) => compare(b, a) : compare);
+  if (by === "name") return isDown ? rows.reverse() : rows;
+  // They come in the order of their names, in which those that are equal stay.
+  const value = by === "rate" ? (topic: Topic) => topic.rate ?? 0 : (topic: Topic) => topic.subscribers;
+  return rows.sort((a, b) => (isDown ? value(b) - value(a) : value(a) - value(b)));
 }
 
 type RowsProps = {
@@ -79,8 +77,8 @@ function Rows({ rows, selected, order, setOrder, hasRates }: RowsProps) {
   const holder = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
-  /** The row that the keyboard is at; the others are not in the tab order. */
-  const [active, setActive] = useState(0);
+  /** The topic that the keyboard is at; the others are not in the tab order. */
+  const [at, setAt] = useState(selected);
   const wantsFocus = useRef(false);
   useLayoutEffect(() => {
     const element = holder.current;
@@ -89,6 +87,20 @@ function Rows({ rows, selected, order, setOrder, hasRates }: RowsProps) {
     resized.observe(element);
     return () => resized.disconnect();
   }, []);
+  const active = Math.max(
+    0,
+    rows.findIndex(({ name }) => name === at),
+  );
+  const isListed = rows[active]?.name === selected;
+  useLayoutEffect(() => setAt(selected), [selected]);
+  // A topic that was opened by its address, or made just now, is brought into view.
+  useLayoutEffect(() => {
+    const element = holder.current;
+    const y = active * ROW_HEIGHT;
+    if (element === null || !isListed || isInView(element, y)) return;
+    element.scrollTop = y - element.clientHeight / 2;
+    setTop(element.scrollTop);
+  }, [selected, isListed]);
   const inView = Math.ceil(height / ROW_HEIGHT);
   // A search may leave fewer rows than were scrolled past.
   const firstInView = Math.max(0, Math.min(Math.floor(top / ROW_HEIGHT), rows.length - inView));
@@ -110,14 +122,11 @@ function Rows({ rows, selected, order, setOrder, hasRates }: RowsProps) {
     if (step === undefined || element === null || rows.length === 0) return;
     event.preventDefault();
     const next = Math.min(rows.length - 1, Math.max(0, reachable + step));
-    // The header stays in view above the rows.
-    const room = element.clientHeight - 2 * ROW_HEIGHT;
     const y = next * ROW_HEIGHT;
-    if (y < element.scrollTop) element.scrollTop = y;
-    else if (y > element.scrollTop + room) element.scrollTop = y - room;
+    if (!isInView(element, y)) element.scrollTop = y < element.scrollTop ? y : y - roomIn(element);
     wantsFocus.current = true;
     setTop(element.scrollTop);
-    setActive(next);
+    setAt(rows[next]?.name);
   };
   return (
     <div class="rows" ref={holder} onScroll={({ currentTarget }) => setTop(currentTarget.scrollTop)}>
@@ -137,13 +146,13 @@ function Rows({ rows, selected, order, setOrder, hasRates }: RowsProps) {
               <th scope="row">
                 <a
                   href={hashOf(topic.name)}
-                  title={topic.name}
+                  title={visible(topic.name)}
                   data-index={first + index}
                   tabindex={first + index === reachable ? 0 : -1}
                   aria-current={topic.name === selected ? "page" : undefined}
-                  onFocus={() => setActive(first + index)}
+                  onFocus={() => setAt(topic.name)}
                 >
-                  {topic.name}
+                  <Name of={topic.name} />
                 </a>
               </th>
               {hasRates && (
@@ -160,6 +169,15 @@ function Rows({ rows, selected, order, setOrder, hasRates }: RowsProps) {
       </table>
     </div>
   );
+}
+
+/** How far below the first row in view the last one begins. The header stays in view above the rows. */
+function roomIn(element: HTMLElement): number {
+  return element.clientHeight - 2 * ROW_HEIGHT;
+}
+
+function isInView(element: HTMLElement, y: number): boolean {
+  return y >= element.scrollTop && y <= element.scrollTop + roomIn(element);
 }
 
 /** Takes the place of rows that are not in view. */

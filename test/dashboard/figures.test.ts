@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFigures } from "../../src/dashboard/figures.ts";
 import { readDetail, readStats } from "../../src/dashboard/read.ts";
-import { appended, growth, type Point } from "../../src/dashboard/series.ts";
+import { rate } from "../../src/dashboard/format.ts";
+import { appended, columnsOf, growth, INCREMENTS, type Point } from "../../src/dashboard/series.ts";
 
 const METRICS = `# HELP pubsub_topics Topics.
 # TYPE pubsub_topics gauge
@@ -77,6 +78,28 @@ describe("what the page reads", () => {
   test("is refused if it is not what the server answers", () => {
     for (const answer of [null, [], {}, { topics: { t: { messages: "1" } } }])
       expect(() => readStats(answer)).toThrow(TypeError);
+  });
+});
+
+describe("a chart", () => {
+  test("breaks its lines where nothing is known", () => {
+    const points = [[1, 2], [undefined, undefined], [3]].map((values, at) => ({ at, values }));
+    expect(columnsOf(points, 2)).toEqual([
+      [0, 1, 2],
+      [1, null, 3],
+      [2, null, null],
+    ]);
+  });
+
+  test("has ticks that are not rounded", () => {
+    // As far as there may be ticks of that increment, of which a chart has fewer than ten.
+    for (const increment of INCREMENTS.filter((one) => one <= 1_000_000)) {
+      for (let i = 0; i < 10; i++) {
+        const written = rate(increment * i).replaceAll(",", "");
+        const unit = { K: 1000, M: 1_000_000 }[written.at(-1) ?? ""] ?? 1;
+        expect(parseFloat(written) * unit).toBeCloseTo(increment * i, 6);
+      }
+    }
   });
 });
 
