@@ -3,6 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { CreateDialog } from "./dialogs.tsx";
 import { GettingStarted } from "./getting-started.tsx";
 import { Banner, Header } from "./header.tsx";
+import { useKeptFocus } from "./keep-focus.ts";
+import { visible } from "./names.tsx";
 import { useValue, type Observable } from "./observable.ts";
 import { OverviewPage } from "./overview-page.tsx";
 import { OverviewWatch } from "./overview.ts";
@@ -17,7 +19,10 @@ type Parts = { session: Session; watch: OverviewWatch; route: Observable<Route> 
 function App({ session, watch, route }: Parts) {
   const status = useValue(session.status);
   const overview = useValue(watch.overview);
+  const { topic, isHelp } = useValue(route);
   const isSignedOut = status === "unauthorized";
+  const isLoading = overview === undefined;
+  const toHeading = useKeptFocus(isSignedOut ? "sign in" : isLoading ? undefined : isHelp ? "help" : `topic ${topic}`);
   useEffect(() => {
     if (isSignedOut) return;
     watch.start();
@@ -27,22 +32,26 @@ function App({ session, watch, route }: Parts) {
     <>
       <Header session={session} isAdmin={overview?.isAdmin === true} />
       <Banner session={session} />
-      {isSignedOut ? <Door session={session} /> : <Body session={session} watch={watch} route={route} />}
+      {isSignedOut ? (
+        <Door session={session} />
+      ) : (
+        <Body session={session} watch={watch} route={route} toHeading={toHeading} />
+      )}
     </>
   );
 }
 
 function Door({ session }: { session: Session }) {
   const refusal = useValue(session.refusal);
-  return <SignIn refusal={refusal} signIn={(credential) => session.signIn(credential)} />;
+  return <SignIn refusal={refusal} isFirst={!session.hasLeft} signIn={(credential) => session.signIn(credential)} />;
 }
 
-function Body({ session, watch, route }: Parts) {
+function Body({ session, watch, route, toHeading }: Parts & { toHeading: () => void }) {
   const overview = useValue(watch.overview);
   const client = useValue(session.client);
-  const { topic, tab } = useValue(route);
+  const { topic, tab, isHelp } = useValue(route);
   const [isCreating, setCreating] = useState(false);
-  useEffect(() => void (document.title = topic === undefined ? "Pub/sub" : `${topic} · Pub/sub`), [topic]);
+  useEffect(() => void (document.title = topic === undefined ? "Pub/sub" : `${visible(topic)} · Pub/sub`), [topic]);
   if (overview === undefined || client === undefined) {
     return (
       <main class="waiting">
@@ -52,6 +61,7 @@ function Body({ session, watch, route }: Parts) {
   }
   const create = async (name: string): Promise<void> => {
     await session.api.create(name);
+    toHeading();
     location.hash = hashOf(name);
     watch.refresh();
   };
@@ -71,7 +81,9 @@ function Body({ session, watch, route }: Parts) {
         />
       ) : (
         <main class="overview">
-          {topics.size > 0 ? (
+          {isHelp ? (
+            <GettingStarted base={session.base} />
+          ) : topics.size > 0 ? (
             <OverviewPage overview={overview} />
           ) : isAdmin ? (
             <GettingStarted base={session.base} create={() => setCreating(true)} />

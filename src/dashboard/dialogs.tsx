@@ -1,5 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { ApiError } from "./api.ts";
+import { plural } from "./format.ts";
+import { Name } from "./names.tsx";
 
 type DialogProps = {
   title: string;
@@ -54,8 +57,17 @@ export function Dialog({ title, action, isDangerous = false, work, close, childr
 /** Asks for the name of a new topic. */
 export function CreateDialog({ create, close }: { create: (name: string) => Promise<void>; close: () => void }) {
   const [name, setName] = useState("");
+  const work = async (): Promise<void> => {
+    try {
+      await create(name);
+    } catch (cause) {
+      if (!(cause instanceof ApiError) || cause.code !== "BAD_REQUEST") throw cause;
+      // The server says how long it may be; how long it is one cannot see.
+      throw new Error(`${cause.message}. This one has ${plural(new TextEncoder().encode(name).length, "byte")}.`);
+    }
+  };
   return (
-    <Dialog title="Create a topic" action="Create" work={() => create(name)} close={close}>
+    <Dialog title="Create a topic" action="Create" work={work} close={close}>
       <label class="field">
         Name
         <input
@@ -78,8 +90,11 @@ export function DeleteDialog(props: { topic: string; remove: () => Promise<void>
   return (
     <Dialog title="Delete this topic?" action="Delete" isDangerous work={remove} close={close}>
       <p>
-        <strong class="name">{topic}</strong> and its history go, and its subscribers are told so. This cannot be
-        undone.
+        This deletes{" "}
+        <strong class="name">
+          <Name of={topic} />
+        </strong>{" "}
+        and its history. Its subscribers are told.
       </p>
     </Dialog>
   );

@@ -1,31 +1,27 @@
-import { useRef, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
+import { CopyButton } from "./copy.tsx";
 
-/** Three ways to begin, for a server without topics. */
-export function GettingStarted({ base, create }: { base: string; create: () => void }) {
+type Snippet = { title: string; text: string; note?: string };
+
+/** Three ways to begin. */
+export function GettingStarted({ base, create }: { base: string; create?: () => void }) {
   const url = base.replace(/\/$/, "");
-  const snippets = [
-    {
-      title: "Create a topic, publish a message",
-      text: `curl -X POST ${url}/topics -d '{"name": "news"}'\ncurl ${url}/topics/news/messages -d '{"payload": "hello"}'`,
-    },
-    {
-      title: "Subscribe in a web page",
-      text: `<script type="module">\n  import { connect } from "${url}/client.js";\n\n  connect("${url}").subscribe("news", {\n    last: 10,\n    onEvent: ({ payload }) => console.log(payload),\n    onGap: (gap) => console.log("missing", gap),\n  });\n</script>`,
-    },
-    { title: "Subscribe on the command line", text: `pubsub sub news --last 10 --url ${url}` },
-  ];
   return (
     <section class="started" aria-labelledby="started-title">
-      <h2 id="started-title">No topics yet</h2>
-      <p>
-        The server runs and waits for its first topic.{" "}
-        <button type="button" class="link" onClick={create}>
-          Create one here
-        </button>{" "}
-        or begin with one of these.
-      </p>
+      <h2 id="started-title" tabindex={-1}>
+        {create ? "No topics yet" : "How to connect"}
+      </h2>
+      {create && (
+        <p>
+          The server runs and waits for its first topic.{" "}
+          <button type="button" class="link" onClick={create}>
+            Create one here
+          </button>{" "}
+          or begin with one of these.
+        </p>
+      )}
       <ol>
-        {snippets.map((snippet) => (
+        {snippetsFor(url).map((snippet) => (
           <Snippet key={snippet.title} {...snippet} />
         ))}
       </ol>
@@ -33,39 +29,50 @@ export function GettingStarted({ base, create }: { base: string; create: () => v
   );
 }
 
-function Snippet({ title, text }: { title: string; text: string }) {
+function snippetsFor(url: string): Snippet[] {
+  return [
+    {
+      title: "Create a topic, publish a message",
+      text: `curl -X POST ${url}/topics -d '{"name": "news"}'\ncurl ${url}/topics/news/messages -d '{"payload": "hello"}'`,
+    },
+    {
+      title: "Subscribe in a web page",
+      note: "Save it as a file, and open it. The server must allow it: start it with --allowed-origins '*', or with the origin of the site that the page is on.",
+      text: [
+        "<!doctype html>",
+        "<pre></pre>",
+        '<script type="module">',
+        `  import { connect } from "${url}/client.js";`,
+        "",
+        '  const list = document.querySelector("pre");',
+        `  connect("${url}").subscribe("news", {`,
+        "    last: 10,",
+        "    onEvent: ({ seq, payload }) => list.append(`${seq} ${JSON.stringify(payload)}\\n`),",
+        '    onGap: ({ first_seq, last_seq = "?" }) => list.append(`${first_seq} to ${last_seq} are missing\\n`),',
+        "  });",
+        "</script>",
+      ].join("\n"),
+    },
+    {
+      title: "Subscribe on the command line",
+      note: "The command is the server's own executable; bun run build makes it. From source it is bun src/main.ts sub.",
+      text: `dist/pubsub sub news --last 10 --url ${url}`,
+    },
+  ];
+}
+
+function Snippet({ title, text, note }: Snippet) {
   const code = useRef<HTMLElement>(null);
-  const [isCopied, setCopied] = useState(false);
-  const copy = async (): Promise<void> => {
-    setCopied(await copied(text, code.current));
-    setTimeout(() => setCopied(false), 2000);
-  };
   return (
     <li class="panel snippet">
       <div class="panel-head">
         <h3>{title}</h3>
-        <button type="button" onClick={() => void copy()} aria-label={`Copy: ${title}`}>
-          {isCopied ? "Copied" : "Copy"}
-        </button>
+        <CopyButton text={text} label={`Copy: ${title}`} element={code} />
       </div>
+      {note !== undefined && <p class="hint">{note}</p>}
       <pre tabindex={0} role="region" aria-label={title}>
         <code ref={code}>{text}</code>
       </pre>
-      <span class="unseen" role="status">
-        {isCopied ? "Copied" : ""}
-      </span>
     </li>
   );
-}
-
-/** Copies a text. A page that came over plain http may not write the clipboard, but can copy what is selected. */
-async function copied(text: string, element: HTMLElement | null): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    if (element === null) return false;
-    getSelection()?.selectAllChildren(element);
-    return document.execCommand("copy");
-  }
 }

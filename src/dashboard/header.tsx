@@ -1,5 +1,5 @@
 import type { Session, Status } from "./session.ts";
-import { HOME } from "./route.ts";
+import { HELP, HOME } from "./route.ts";
 import { useValue } from "./observable.ts";
 
 const WORDS: Record<Status, string> = {
@@ -31,6 +31,7 @@ export function Header({ session, isAdmin }: { session: Session; isAdmin: boolea
         {WORDS[status]}
       </p>
       <nav class="links" aria-label="Elsewhere">
+        {status !== "unauthorized" && <a href={HELP}>How to connect</a>}
         <a href="openapi.json">OpenAPI</a>
         <a href="asyncapi.json">AsyncAPI</a>
         {isAdmin && status !== "unauthorized" && (

@@ -1,6 +1,7 @@
 import type { TopicEvent } from "../client/index.ts";
 import { Component } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import { CopyButton } from "./copy.tsx";
 import { time } from "./format.ts";
 
 /** How much of a payload is shown in its row, and opened. */
@@ -22,6 +23,7 @@ export class Message extends Component<Props> {
 
 function MessageRow({ event, isFetched }: Required<Props>) {
   const [isOpen, setOpen] = useState(false);
+  const whole = useRef<HTMLPreElement>(null);
   const { seq, ts, id, traceparent, payload } = event;
   return (
     <details
@@ -35,11 +37,14 @@ function MessageRow({ event, isFetched }: Required<Props>) {
       </summary>
       {isOpen && (
         <div class="whole">
-          <p class="facts">
-            Published {ts} under the id {id}
-            {traceparent !== undefined && `, in the trace ${traceparent}`}
-          </p>
-          <pre>{pretty(payload)}</pre>
+          <div class="panel-head">
+            <p class="facts">
+              Published {ts} under the id {id}
+              {traceparent !== undefined && `, in the trace ${traceparent}`}
+            </p>
+            <CopyButton text={payload} label={`Copy message ${seq}`} element={whole} />
+          </div>
+          <pre ref={whole}>{pretty(payload)}</pre>
         </div>
       )}
     </details>

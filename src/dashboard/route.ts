@@ -3,8 +3,8 @@ import { Observable } from "./observable.ts";
 export const TABS = ["live", "subscribers", "history", "ledger"] as const;
 export type Tab = (typeof TABS)[number];
 
-/** What the page shows, as the part of its address after `#` has it. */
-export type Route = { topic: string | undefined; tab: Tab };
+/** What the page shows, as the part of its address after `#` has it. Without a topic it is the server as a whole, or how to connect to it. */
+export type Route = { topic: string | undefined; tab: Tab; isHelp: boolean };
 
 /** `#/topics/NAME/TAB` */
 export function hashOf(topic: string, tab: Tab = "live"): string {
@@ -12,17 +12,30 @@ export function hashOf(topic: string, tab: Tab = "live"): string {
 }
 
 export const HOME = "#/";
+export const HELP = "#/connect";
 
-/** Follows the address. */
+/** Follows the address, and corrects one that means nothing. */
 export function watchRoute(): Observable<Route> {
-  const route = new Observable(routeOf(location.hash));
-  addEventListener("hashchange", () => route.set(routeOf(location.hash)));
+  const read = (): Route => {
+    const route = routeOf(location.hash);
+    const hash = addressOf(route);
+    if (hash !== location.hash && location.hash !== "") history.replaceState(null, "", hash);
+    return route;
+  };
+  const route = new Observable(read());
+  addEventListener("hashchange", () => route.set(read()));
   return route;
 }
 
-function routeOf(hash: string): Route {
-  const [, name, last] = /^#\/topics\/([^/]+)(?:\/(\w+))?$/.exec(hash) ?? [];
-  return { topic: name === undefined ? undefined : decoded(name), tab: TABS.find((tab) => tab === last) ?? "live" };
+export function routeOf(hash: string): Route {
+  const [, name, last] = /^#\/topics\/([^/]+)(?:\/([^/]*))?$/.exec(hash) ?? [];
+  const topic = name === undefined ? undefined : decoded(name);
+  return { topic, tab: TABS.find((tab) => tab === last) ?? "live", isHelp: hash === HELP };
+}
+
+export function addressOf({ topic, tab, isHelp }: Route): string {
+  if (topic !== undefined) return hashOf(topic, tab);
+  return isHelp ? HELP : HOME;
 }
 
 /** A name that somebody typed into the address may be no encoding of anything. */

@@ -20,6 +20,8 @@ export class Session {
   readonly client = new Observable<RawClient | undefined>(undefined);
   readonly base: string;
   readonly api: Api;
+  /** Whether somebody was signed in and left. */
+  hasLeft = false;
   #credential = sessionStorage.getItem(STORED) ?? undefined;
 
   constructor(base: string) {
@@ -41,6 +43,7 @@ export class Session {
 
   signOut(): void {
     this.#forget();
+    this.hasLeft = true;
     this.refusal.set(undefined);
     this.status.set("unauthorized");
   }
@@ -56,7 +59,7 @@ export class Session {
   /** A request has failed. */
   failed(cause: unknown): void {
     const code = cause instanceof ApiError ? cause.code : undefined;
-    if (code === "UNAUTHORIZED") this.#refused(cause);
+    if (code === "UNAUTHORIZED") this.#refused();
     else if (code === "SHUTTING_DOWN") this.status.set("stopping");
     else if (code === "DISCONNECTED") this.status.set("disconnected");
     else this.trouble.set(cause instanceof Error ? cause.message : String(cause));
@@ -76,17 +79,21 @@ export class Session {
 
   #changed(state: ConnectionState, cause: PubSubError | undefined): void {
     if (state === "connected") this.status.set("ready");
-    if (state === "closed" && cause?.code === "UNAUTHORIZED") this.#refused(cause);
+    if (state === "closed" && cause?.code === "UNAUTHORIZED") this.#refused();
     if (state !== "waiting") return;
     // While it shuts down it refuses new connections; once it is gone a request tells so.
     if (cause?.message.startsWith("shutting down") === true) this.status.set("stopping");
     else if (this.status.value !== "stopping") this.status.set("disconnected");
   }
 
-  #refused(cause: unknown): void {
-    const wasShown = this.hasCredential;
+  #refused(): void {
+    // It is stored once the server has taken it.
+    const wasTaken = sessionStorage.getItem(STORED) !== null;
+    const words = wasTaken
+      ? "This credential is no longer accepted. Sign in again."
+      : "The server did not accept this credential.";
+    this.refusal.set(this.hasCredential ? words : undefined);
     this.#forget();
-    this.refusal.set(wasShown && cause instanceof Error ? cause.message : undefined);
     this.status.set("unauthorized");
   }
 

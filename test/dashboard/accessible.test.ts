@@ -94,7 +94,7 @@ describe.skipIf(skipBrowser)("axe-core finds nothing", () => {
     using page = await Dashboard.open(browser, server);
     await page.fill("Key or token", "psk_wrong");
     await page.press("Enter");
-    await page.untilText("The server refused it.");
+    await page.untilText("The server did not accept this credential.");
     await expectAccessible(page, "sign-in");
   }, 60_000);
 
@@ -125,7 +125,7 @@ describe.skipIf(skipBrowser)("axe-core finds nothing", () => {
     await page.untilText("under the id");
     await expectAccessible(page, "history");
     await page.click("Delete");
-    await page.untilText("This cannot be undone");
+    await page.untilText("Its subscribers are told.");
     await expectAccessible(page, "delete");
     await page.press("Escape");
     await overwhelm(server, "t", "stalled");
@@ -141,6 +141,9 @@ describe.skipIf(skipBrowser)("axe-core finds nothing", () => {
     await page.go(`#/topics/none`);
     await page.untilText("The server has no topic of this name.");
     await expectAccessible(page, "missing");
+    await page.go("#/connect");
+    await page.untilText("How to connect");
+    await expectAccessible(page, "connect");
     await page.go("#/");
     await page.untilText("Server");
     await expectAccessible(page, "list");

@@ -33,7 +33,7 @@ describe.skipIf(skipBrowser)("the page", () => {
     await page.click("History");
     await page.untilText("1 shown. History holds 1 to 1.");
     await page.click("Delete");
-    await page.untilText("This cannot be undone");
+    await page.untilText("Its subscribers are told.");
     await page.evaluate("document.querySelector('dialog .danger').click()");
     await page.untilText("No topics yet");
     expect(await stats(server)).toEqual({});
@@ -58,12 +58,14 @@ describe.skipIf(skipBrowser)("the page", () => {
     await page.untilText("This server asks for an API key or a token.");
     await page.fill("Key or token", "psk_wrong");
     await page.press("Enter");
-    await page.untilText("The server refused it.");
+    await page.untilText("The server did not accept this credential.");
+    await page.until("document.activeElement.name === 'credential'");
     expect(await page.evaluate("sessionStorage.length")).toBe(0);
 
     await page.fill("Key or token", credentials.keys.all.key);
     await page.press("Enter");
     await page.untilText("Sign out");
+    await page.until(`document.activeElement.matches("main h2")`);
     await page.until(`document.querySelectorAll(".topics tbody a").length === 2`);
     await page.view.reload();
     await page.until(`document.querySelectorAll(".topics tbody a").length === 2`);
@@ -74,6 +76,7 @@ describe.skipIf(skipBrowser)("the page", () => {
     expect(await page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]")).toEqual([1, 0, ""]);
 
     await page.click("Sign out");
+    await page.until("document.activeElement.textContent === 'Sign in' && document.activeElement.tagName === 'H2'");
     await page.untilText("This server asks for an API key or a token.");
     expect(await page.evaluate("sessionStorage.length")).toBe(0);
     expect([page.errors, await page.evaluate("forbidden")]).toEqual([[], []]);
