@@ -80,7 +80,7 @@ function Body({ session, watch, route, toHeading }: Parts & { toHeading: () => v
           changed={() => watch.refresh()}
         />
       ) : (
-        <main class="overview">
+        <main class={overview.isStale ? "overview stale" : "overview"}>
           {isHelp ? (
             <GettingStarted base={session.base} />
           ) : topics.size > 0 ? (

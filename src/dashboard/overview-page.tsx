@@ -44,7 +44,7 @@ function Tiles({ figures, topics, isStale }: { figures: Figures; topics: number;
     .filter(([, number]) => number > 0)
     .map(([name, number]) => `${count(number)} ${transport(name)}`);
   return (
-    <dl class={isStale ? "tiles stale" : "tiles"}>
+    <dl class="tiles">
       <Tile name="Topics" value={count(topics)} />
       <Tile name="Published" value={count(published)} />
       <Tile name="Connections" value={count(clients)} note={byTransport.join(", ")} />

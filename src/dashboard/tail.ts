@@ -129,13 +129,17 @@ export class Tail {
   }
 
   #changed(subscription: Subscription<string>, is: SubscriptionState, cause: PubSubError | undefined): void {
-    if (is === "waiting" || is === "ended") {
-      // The library would subscribe again by itself, whether the topic is still there or not.
-      this.#subscription = undefined;
-      this.#position = subscription.position ?? this.#position;
-      subscription.close();
-    }
+    if (is === "ended") this.#leave(subscription);
+    // The library would subscribe again by itself, whether the topic is there or not. It sets its timer after this.
+    if (is === "waiting") queueMicrotask(() => this.#leave(subscription));
     this.state.set({ is, cause });
+  }
+
+  #leave(subscription: Subscription<string>): void {
+    if (this.#subscription !== subscription) return;
+    this.#subscription = undefined;
+    this.#position = subscription.position ?? this.#position;
+    subscription.close();
   }
 
   #add(row: Row): void {

@@ -1,6 +1,7 @@
 import { Chart } from "./chart.tsx";
 import { bytes, count, rate } from "./format.ts";
 import { LedgerView } from "./ledger.tsx";
+import type { TopicDetail } from "./read.ts";
 import { Tile } from "./tile.tsx";
 import type { TopicFigures, TopicState } from "./topic-watch.ts";
 
@@ -11,7 +12,7 @@ const LINES = [
 const PUBLISHED = LINES.slice(0, 1);
 
 /** A topic's figures, and its rates over time. */
-export function Figures({ of, isFollowed }: { of: TopicFigures; isFollowed: boolean }) {
+export function Figures({ of, ownId }: { of: TopicFigures; ownId: string }) {
   const { detail, points, isStale } = of;
   const hasDelivered = detail.ledger !== undefined;
   return (
@@ -20,7 +21,7 @@ export function Figures({ of, isFollowed }: { of: TopicFigures; isFollowed: bool
         <Tile name="Published" value={count(detail.seq)} note={`epoch ${detail.epoch}`} />
         <Tile name="Published a second" value={rate(of.rate)} />
         <Tile name="History" value={count(detail.messages)} note={bytes(detail.bytes)} />
-        <Tile name="Subscribers" value={count(detail.total)} note={isFollowed ? noteOn(detail.total) : undefined} />
+        <Tile name="Subscribers" value={count(detail.total)} note={noteOn(detail, ownId)} />
       </dl>
       <div class="panel">
         <Chart title="Messages a second" lines={hasDelivered ? LINES : PUBLISHED} points={points} />
@@ -30,8 +31,10 @@ export function Figures({ of, isFollowed }: { of: TopicFigures; isFollowed: bool
 }
 
 /** The page itself subscribes, too. */
-function noteOn(total: number): string | undefined {
-  if (total === 0) return undefined;
+function noteOn({ total, subscribers }: TopicDetail, ownId: string): string | undefined {
+  // The answer lists the first of many only.
+  const isAmong = total > subscribers.length || subscribers.some(({ clientId }) => clientId === ownId);
+  if (!isAmong) return undefined;
   return total === 1 ? "only this page" : "this page among them";
 }
 

@@ -25,7 +25,7 @@ export function TopicList(props: { overview: Overview; selected: string | undefi
   const [search, setSearch] = useState("");
   const [order, setOrder] = useState<Order>({ by: "name", isDown: false });
   const rows = useMemo(() => arranged(overview, search, order), [overview, search, order]);
-  const { topics, intervalMs, isAdmin, isStale } = overview;
+  const { topics, isAdmin, isStale } = overview;
   return (
     <nav class={isStale ? "topics stale" : "topics"} aria-label="Topics">
       <div class="topics-head">
@@ -49,10 +49,15 @@ export function TopicList(props: { overview: Overview; selected: string | undefi
       <Rows rows={rows} selected={selected} order={order} setOrder={setOrder} hasRates={isAdmin} />
       <p class="note">
         {search !== "" && `${count(rows.length)} of ${count(topics.size)} topics. `}
-        {isAdmin ? `Rates sampled every ${intervalMs / 1000} s.` : "This credential may not see rates."}
+        {noteOf(overview)}
       </p>
     </nav>
   );
+}
+
+function noteOf({ isAdmin, isStale, intervalMs }: Overview): string {
+  if (isStale) return "As of the last answer of the server.";
+  return isAdmin ? `Rates sampled every ${intervalMs / 1000} s.` : "This credential may not see rates.";
 }
 
 function arranged({ topics }: Overview, search: string, { by, isDown }: Order): Topic[] {

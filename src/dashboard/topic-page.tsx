@@ -40,11 +40,11 @@ export function TopicPage({ session, client, topic, tab: asked, isAdmin, changed
     changed();
   };
   const remove = async (): Promise<void> => {
-    watch.stop();
+    await watch.rest();
     try {
       await session.api.delete(topic);
     } catch (cause) {
-      watch.start(isAdmin);
+      watch.wake();
       throw cause;
     }
     location.hash = HOME;
@@ -66,7 +66,8 @@ type ContentProps = { topic: string; client: RawClient; watch: TopicWatch; tail:
 
 function Content({ topic, client, watch, tail, asked }: ContentProps) {
   const state = useValue(watch.state);
-  const { is } = useValue(tail.state);
+  // It says whether the credential may read.
+  useValue(tail.state);
   const rows = useValue(tail.rows);
   const tabs = tabsOf(state, !tail.isForbidden);
   const tab = tabs.find((one) => one === asked) ?? "live";
@@ -74,7 +75,7 @@ function Content({ topic, client, watch, tail, asked }: ContentProps) {
   if (tabs.length === 0 || (state.is === "missing" && rows.length === 0)) return null;
   return (
     <>
-      {state.is === "there" && <Figures of={state} isFollowed={is === "live"} />}
+      {state.is === "there" && <Figures of={state} ownId={tail.clientId} />}
       <Tabs topic={topic} tabs={tabs} tab={tab} state={state}>
         {tab === "live" && <Live tail={tail} />}
         {tab === "subscribers" && <Subscribers watch={watch} ownId={tail.clientId} />}

@@ -38,7 +38,8 @@ export class TopicWatch {
   #deletedAt: number | undefined;
   #sampledAt: number | undefined;
   #points: readonly Point[] = [];
-  #isStopped = true;
+  #isResting = false;
+  #underWay: Promise<number> | undefined;
   #stop: () => void = () => {};
 
   constructor(session: Session, name: string) {
@@ -49,13 +50,24 @@ export class TopicWatch {
   /** @param maySeeFigures whether the credential is an admin's, as far as that is known */
   start(maySeeFigures: boolean): void {
     this.#maySeeFigures = maySeeFigures;
-    this.#isStopped = false;
     this.#again();
   }
 
   stop(): void {
     this.#stop();
-    this.#isStopped = true;
+  }
+
+  /** Asks nothing more while the topic is deleted here, once what was asked is answered. */
+  async rest(): Promise<void> {
+    this.#isResting = true;
+    await this.#underWay;
+    this.#stop();
+  }
+
+  /** It was not deleted. */
+  wake(): void {
+    this.#isResting = false;
+    this.#again();
   }
 
   /** Shows another page of subscribers. */
@@ -67,12 +79,13 @@ export class TopicWatch {
   /** The server has told that it was deleted. It may be there again already. */
   deleted(): void {
     this.#deletedAt = Date.now();
-    if (!this.#isStopped) this.#again();
+    this.#again();
   }
 
   #again(): void {
     this.#stop();
-    this.#stop = poll((signal) => this.#sample(signal));
+    if (this.#isResting) return;
+    this.#stop = poll((signal) => (this.#underWay = this.#sample(signal)));
   }
 
   async #sample(signal: AbortSignal): Promise<number> {

@@ -93,6 +93,24 @@ describe.skipIf(skipBrowser)("the page", () => {
     expect(await page.count(".figures.stale")).toBe(1);
   });
 
+  test("has one scrollbar at most, and messages soon on a phone", async () => {
+    await using server = startTestServer({ TOPICS: "t" });
+    using page = await Dashboard.open(browser, server, "#/topics/t");
+    await page.size(1280, 850);
+    await publish(server, "t", Array(50).fill("x"));
+    await page.until(`document.querySelectorAll(".message").length === 50`);
+    await page.until(`document.querySelector("canvas") !== null`);
+    await page.click("Publish");
+    const isScrolling = `((element) => element.scrollHeight > element.clientHeight)`;
+    await page.until(`document.querySelector(".publish") !== null`);
+    expect(await page.evaluate(`${isScrolling}(document.querySelector("main"))`)).toBe(false);
+    await page.press("Escape");
+    await page.size(390, 844);
+    await page.until(`document.querySelector(".messages").getBoundingClientRect().top < 844 / 2`);
+    expect(await page.evaluate(`${isScrolling}(document.querySelector(".messages"))`)).toBe(true);
+    await expectClean(page, server);
+  });
+
   test("says that it is among the subscribers itself, and copies a message", async () => {
     await using server = startTestServer({ TOPICS: "t" });
     using page = await Dashboard.open(browser, server, "#/topics/t");
