@@ -13,6 +13,7 @@ import { Session } from "./session.ts";
 import { SignIn } from "./sign-in.tsx";
 import { TopicList } from "./topic-list.tsx";
 import { TopicPage } from "./topic-page.tsx";
+import { isUnreachable, Unreachable } from "./unreachable.tsx";
 
 type Parts = { session: Session; watch: OverviewWatch; route: Observable<Route> };
 
@@ -69,7 +70,9 @@ function Body({ session, watch, route, toHeading }: Parts & { toHeading: () => v
   return (
     <div class={topic === undefined ? "body home" : "body"}>
       <TopicList overview={overview} selected={topic} create={() => setCreating(true)} />
-      {topic !== undefined ? (
+      {isUnreachable(topic) ? (
+        <Unreachable topic={topic} />
+      ) : topic !== undefined ? (
         <TopicPage
           key={topic}
           session={session}

@@ -10,6 +10,9 @@ const WORDS: Record<Status, string> = {
   unauthorized: "Signed out",
 };
 
+/** How long a new tab has to load what is shown in it. */
+const OPENED_WITHIN_MS = 60_000;
+
 /** What stands above everything: how the page stands with the server, and where else to look. */
 export function Header({ session, isAdmin }: { session: Session; isAdmin: boolean }) {
   const status = useValue(session.status);
@@ -17,9 +20,15 @@ export function Header({ session, isAdmin }: { session: Session; isAdmin: boolea
   const showMetrics = (event: Event): void => {
     if (!session.hasCredential) return;
     event.preventDefault();
-    void session.api.metrics().then((text) => {
-      open(URL.createObjectURL(new Blob([text], { type: "text/plain" })), "_blank", "noopener");
-    });
+    const show = (text: string): void => {
+      const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+      open(address, "_blank", "noopener");
+      setTimeout(() => URL.revokeObjectURL(address), OPENED_WITHIN_MS);
+    };
+    session.api
+      .metrics()
+      .then(show)
+      .catch((cause: unknown) => session.failed(cause));
   };
   return (
     <header class="top">

@@ -1,11 +1,27 @@
 import { useEffect, useState } from "preact/hooks";
-import type { HistoryPage, TopicEvent } from "../client/index.ts";
+import type { HistoryOptions, HistoryPage, TopicEvent } from "../client/index.ts";
 import { count } from "./format.ts";
 import { Message } from "./message.tsx";
+import { shortened } from "./rows.ts";
 import type { RawClient } from "./session.ts";
 
 /** How many messages are asked for at once. */
 const PAGE = 50;
+
+type Whole = Pick<HistoryPage<string>, "events" | "oldest_seq" | "seq">;
+
+/** All of what was asked for, in as many answers as the server makes of it. */
+async function whole(client: RawClient, topic: string, options: HistoryOptions): Promise<Whole> {
+  const first = await client.history(topic, options);
+  const until = options.until ?? first.seq;
+  const events = first.events.map(shortened);
+  let page = first;
+  for (let last = events.at(-1); page.more && last !== undefined; last = events.at(-1)) {
+    page = await client.history(topic, { since: { epoch: last.epoch, seq: last.seq }, until });
+    events.push(...page.events.map(shortened));
+  }
+  return { ...first, events };
+}
 
 type Shown = { events: readonly TopicEvent<string>[]; oldest: number; newest: number };
 
@@ -14,10 +30,10 @@ export function History({ client, topic }: { client: RawClient; topic: string })
   const [shown, setShown] = useState<Shown>();
   const [problem, setProblem] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const load = async (ask: Promise<HistoryPage<string>>, before: readonly TopicEvent<string>[]): Promise<void> => {
+  const load = async (ask: () => Promise<Whole>, before: readonly TopicEvent<string>[]): Promise<void> => {
     setBusy(true);
     try {
-      const { events, oldest_seq, seq } = await ask;
+      const { events, oldest_seq, seq } = await ask();
       setShown({ events: [...before, ...events.reverse()], oldest: oldest_seq, newest: seq });
       setProblem(undefined);
     } catch (cause) {
@@ -25,7 +41,7 @@ export function History({ client, topic }: { client: RawClient; topic: string })
     }
     setBusy(false);
   };
-  const newest = () => load(client.history(topic, { last: PAGE }), []);
+  const newest = () => load(() => whole(client, topic, { last: PAGE }), []);
   useEffect(() => void newest(), [client, topic]);
 
   const oldestShown = shown?.events.at(-1);
@@ -33,7 +49,7 @@ export function History({ client, topic }: { client: RawClient; topic: string })
     if (shown === undefined || oldestShown === undefined) return;
     const { epoch, seq } = oldestShown;
     const since = { epoch, seq: Math.max(0, seq - 1 - PAGE) };
-    await load(client.history(topic, { since, until: seq - 1 }), shown.events);
+    await load(() => whole(client, topic, { since, until: seq - 1 }), shown.events);
   };
   const isMore = shown !== undefined && oldestShown !== undefined && oldestShown.seq > shown.oldest;
   return (

@@ -3,10 +3,10 @@ import { Component } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { CopyButton } from "./copy.tsx";
 import { time } from "./format.ts";
+import { MOST_SHOWN } from "./rows.ts";
 
-/** How much of a payload is shown in its row, and opened. */
+/** How much of a payload is shown in its row. */
 const IN_A_ROW = 400;
-const OPENED = 100_000;
 
 type Props = { event: TopicEvent<string>; isFetched?: boolean };
 
@@ -53,8 +53,13 @@ function MessageRow({ event, isFetched }: Required<Props>) {
 
 /** Indented, if that keeps every digit. */
 function pretty(payload: string): string {
-  if (payload.length > OPENED) return `${payload.slice(0, OPENED)}…`;
-  const value: unknown = JSON.parse(payload);
-  const isExact = JSON.stringify(value) === payload;
-  return isExact ? JSON.stringify(value, undefined, 2) : payload;
+  if (payload.length > MOST_SHOWN) return payload;
+  try {
+    const value: unknown = JSON.parse(payload);
+    const isExact = JSON.stringify(value) === payload;
+    return isExact ? JSON.stringify(value, undefined, 2) : payload;
+  } catch {
+    // It is nested more deeply than can be written back.
+    return payload;
+  }
 }

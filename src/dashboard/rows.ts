@@ -9,8 +9,19 @@ export type FetchState =
   | { is: "done"; found: readonly EventRow[]; lost: number }
   | { is: "failed"; why: string };
 
+/** How many characters of a payload are kept and shown. */
+export const MOST_SHOWN = 100_000;
+
 export function eventRow(event: TopicEvent<string>, isFetched = false): EventRow {
-  return { kind: "event", key: `${event.epoch}:${event.seq}`, event, isFetched };
+  return { kind: "event", key: `${event.epoch}:${event.seq}`, event: shortened(event), isFetched };
+}
+
+/** An event without the rest of a large payload: thousands of them would fill the tab's memory. */
+export function shortened(event: TopicEvent<string>): TopicEvent<string> {
+  if (event.payload.length <= MOST_SHOWN) return event;
+  // A part of a string keeps all of it in memory, so the part is made anew.
+  const bytes = new TextEncoder().encode(event.payload.slice(0, MOST_SHOWN));
+  return { ...event, payload: `${new TextDecoder().decode(bytes)}…` };
 }
 
 export function gapRow(gap: Gap): GapRow {

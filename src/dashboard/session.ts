@@ -10,6 +10,9 @@ export type RawClient = Client<{ [topic: string]: string }>;
 
 const STORED = "credential";
 
+/** What may stand in a header field (RFC 9110 §5.5), and every key and token does. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
 /** The page's credential and its connections. The credential is kept for the tab only. */
 export class Session {
   readonly status = new Observable<Status>("starting");
@@ -34,6 +37,10 @@ export class Session {
   }
 
   signIn(credential: string): void {
+    if (!SENDABLE.test(credential)) {
+      this.refusal.set("A key or a token has letters, digits and signs of ASCII only. Check what was pasted.");
+      return;
+    }
     this.#drop();
     this.#credential = credential;
     this.refusal.set(undefined);

@@ -70,7 +70,9 @@ function Head({ text }: { text: string }) {
 }
 
 function Row({ subscriber, isOwn, hasLedgers }: { subscriber: Subscriber; isOwn: boolean; hasLedgers: boolean }) {
-  const { clientId, transport, address, queued, dropped, since, ledger } = subscriber;
+  const { clientId, transport, address, dropped, since, ledger } = subscriber;
+  // What the server counts as queued includes what the ledger calls unflushed, which has a column of its own.
+  const queued = ledger?.queued ?? subscriber.queued;
   return (
     <tr>
       <th scope="row" data-label="Client">

@@ -148,6 +148,7 @@ export class Tail {
     while (this.#recent.length > KEPT || (this.#characters > KEPT_CHARACTERS && this.#recent.length > 1)) {
       const oldest = this.#recent.shift();
       if (oldest !== undefined) this.#characters -= sizeOf(oldest);
+      if (this.#waiting[0] === oldest) this.#waiting.shift();
     }
     if (!this.#passes(row)) return;
     if (this.#isNew(row)) this.#counted.arrived++;
