@@ -14,7 +14,7 @@ const ID_BYTES = 255;
 const ROUND = 3000;
 /** What the process needs until its memory stands still. */
 const WARM_UP_ROUNDS = 6;
-const ROUNDS = 24;
+const ROUNDS = 48;
 
 /** Starts the executable with a log on `path`, of which it is asked for as much as there can be. */
 async function startLoggingTo(path: string, flags: string) {
