@@ -9,10 +9,8 @@ import { LargeAnswers } from "./http/large-answers.ts";
 import { originPolicy } from "./http/origin.ts";
 import { notFound, routes } from "./http/routes.ts";
 import { RequestsUnderWay } from "./http/under-way.ts";
-import { openLibc } from "./kernel/libc.ts";
-import { OpenFiles } from "./kernel/open-files.ts";
+import { openKernel } from "./kernel/kernel.ts";
 import { Progress } from "./kernel/progress.ts";
-import { Sockets } from "./kernel/sockets.ts";
 import { dangersOf, shortagesOf } from "./warnings.ts";
 import { Listener } from "./listener.ts";
 import { AnswerBudget } from "./ops/answer-budget.ts";
@@ -76,7 +74,9 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   const clock = new Clock();
   const metrics = new Metrics();
   const throttle = new Throttle(log);
-  const kernel = openKernel(log);
+  const kernel = openKernel((cause) => {
+    log.warn("the buffers of sockets and open files stay as the system has them", { cause });
+  });
   const maxConnections = Math.min(config.maxConnections, kernel?.files.maxConnections ?? Number.POSITIVE_INFINITY);
   const inNextTurn = nextTurn(log);
   const broker = new Broker(config, {
@@ -158,6 +158,9 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   );
   grants.start();
   const stopWatchingLoop = watchLoopDelay(metrics.loopDelay);
+  const stopRefreshing = auth.keepFresh((cause) => {
+    log.error("the key set stays as it was: it cannot be fetched", { cause });
+  });
   heartbeat.start(listener, {
     peers: registry,
     progress,
@@ -222,8 +225,10 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       engine.close();
       heartbeat.stop();
       grants.stop();
+      stopRefreshing();
       stopWatchingLoop();
-      const [connections, before] = [registry.size, closing.ended];
+      const connections = registry.size;
+      const before = closing.ended;
       const deadline = performance.now() + config.shutdownGraceMs;
       broker.flush();
       await new Shutdown(broker, registry, closing, kernel?.sockets).run(config.shutdownGraceMs);
@@ -236,15 +241,4 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       log.info("stopped", { connections, ...ended, ...metrics.totals, uptime_sec });
     },
   };
-}
-
-/** What the system offers past Bun; undefined if it offers nothing. */
-function openKernel(log: Logger): { sockets: Sockets; files: OpenFiles } | undefined {
-  try {
-    const libc = openLibc();
-    return libc && { sockets: new Sockets(libc), files: new OpenFiles(libc) };
-  } catch (cause) {
-    log.warn("the buffers of sockets and open files stay as the system has them", { cause });
-    return undefined;
-  }
 }

@@ -14,7 +14,7 @@ test("Listener goes on with the former certificate where the new one cannot be s
       port,
       fetch: () => new Response(tls?.cert),
       websocket: {
-        data: { port: undefined, address: undefined, grant: undefined, peer: undefined },
+        data: { port: undefined, address: undefined, traceparent: undefined, grant: undefined, peer: undefined },
         message: () => {},
       },
     });

@@ -15,6 +15,9 @@ export type Credentials = {
   tokens: Pick<Tokens, "verify" | "has" | "refresh"> | undefined;
 };
 
+/** How often key sets are fetched anew, in milliseconds. */
+const REFRESH_MS = 600_000;
+
 /** Says what a credential allows. */
 export class Authenticator {
   #credentials: Credentials;
@@ -81,5 +84,11 @@ export class Authenticator {
   async refresh(): Promise<void> {
     await this.#credentials.tokens?.refresh();
     this.#generation++;
+  }
+
+  /** Fetches key sets anew from time to time. Returns how to stop that. @param failed called where one cannot be had */
+  keepFresh(failed: (cause: unknown) => void): () => void {
+    const timer = setInterval(() => void this.refresh().catch(failed), REFRESH_MS).unref();
+    return () => clearInterval(timer);
   }
 }

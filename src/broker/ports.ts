@@ -27,6 +27,8 @@ export interface Peer {
   readonly transport: Transport;
   /** The address that the client connects from, if known. */
   readonly address: string | undefined;
+  /** The trace that its connection belongs to (W3C Trace Context), for the log. */
+  readonly traceparent: string | undefined;
   /** When the client connected, in milliseconds since 1970 UTC. */
   readonly connectedAt: number;
   /**

@@ -1,16 +1,17 @@
 import type { Ledger } from "./read.ts";
 
-/** What `GET /metrics` says of the server as a whole. What an older server does not tell is undefined. */
+/** What `GET /metrics` says of the server as a whole. */
 export type Figures = {
   published: number;
   delivered: number;
   connections: readonly (readonly [transport: string, count: number])[];
   subscriptions: number;
-  lagging: number | undefined;
+  lagging: number;
   historyBytes: number;
-  historyLimit: number | undefined;
-  startedAt: number | undefined;
-  ledger: Ledger | undefined;
+  historyLimit: number;
+  /** In seconds since 1970. */
+  startedAt: number;
+  ledger: Ledger;
 };
 
 type Sample = { labels: string; value: number };
@@ -28,39 +29,37 @@ export function readFigures(text: string): Figures {
     if (known === undefined) samples.set(name, [sample]);
     else known.push(sample);
   }
-  const all = (name: string) => samples.get(`pubsub_${name}`) ?? [];
-  const sum = (name: string) => all(name).reduce((total, { value }) => total + value, 0);
-  const maybe = (name: string) => (all(name).length > 0 ? sum(name) : undefined);
-  const limit = all("configured_limit").find(({ labels }) => labelOf(labels, "setting") === "HISTORY_MEMORY_BYTES");
+  const all = (name: string): Sample[] => {
+    const found = samples.get(name);
+    if (found === undefined) throw new TypeError(`The server's metrics have no ${name}`);
+    return found;
+  };
+  const own = (name: string) => all(`pubsub_${name}`);
+  const sum = (name: string) => own(name).reduce((total, { value }) => total + value, 0);
+  const limit = own("configured_limit").find(({ labels }) => labelOf(labels, "setting") === "HISTORY_MEMORY_BYTES");
   const delivered = sum("events_delivered_total");
-  const due = maybe("events_due_total");
   return {
     published: sum("messages_published_total"),
     delivered,
-    connections: all("connections").map(({ labels, value }) => [labelOf(labels, "transport") ?? "other", value]),
+    connections: own("connections").map(({ labels, value }) => [labelOf(labels, "transport"), value]),
     subscriptions: sum("subscriptions"),
-    lagging: maybe("subscriptions_lagging"),
+    lagging: sum("subscriptions_lagging"),
     historyBytes: sum("history_bytes"),
-    historyLimit: limit?.value,
-    startedAt: samples.get("process_start_time_seconds")?.[0]?.value,
-    ledger:
-      due === undefined
-        ? undefined
-        : {
-            due,
-            delivered,
-            dropped: [
-              ...all("events_dropped_total").map(
-                ({ labels, value }) => [labelOf(labels, "reason") ?? "other", value] as const,
-              ),
-              ["not_reported_yet", sum("events_dropped_unreported")] as const,
-            ].filter(([, count]) => count !== 0),
-            queued: sum("events_queued"),
-            unflushed: sum("events_unflushed"),
-          },
+    historyLimit: limit?.value ?? 0,
+    startedAt: all("process_start_time_seconds")[0]?.value ?? 0,
+    ledger: {
+      due: sum("events_due_total"),
+      delivered,
+      dropped: [
+        ...own("events_dropped_total").map(({ labels, value }) => [labelOf(labels, "reason"), value] as const),
+        ["not_reported_yet", sum("events_dropped_unreported")] as const,
+      ].filter(([, count]) => count !== 0),
+      queued: sum("events_queued"),
+      unflushed: sum("events_unflushed"),
+    },
   };
 }
 
-function labelOf(labels: string, name: string): string | undefined {
-  return new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1];
+function labelOf(labels: string, name: string): string {
+  return new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1] ?? "";
 }

@@ -2,7 +2,7 @@ import type { TopicEvent } from "../client/index.ts";
 import { Component } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { CopyButton } from "./copy.tsx";
-import { time } from "./format.ts";
+import { count, time } from "./format.ts";
 import { MOST_SHOWN } from "./rows.ts";
 
 /** How much of a payload is shown in its row. */
@@ -41,6 +41,7 @@ function MessageRow({ event, isFetched }: Required<Props>) {
             <p class="facts">
               Published {ts} under the id {id}
               {traceparent !== undefined && `, in the trace ${traceparent}`}
+              {payload.length > MOST_SHOWN && `. Only its first ${count(MOST_SHOWN)} characters are kept here`}
             </p>
             <CopyButton text={payload} label={`Copy message ${seq}`} element={whole} />
           </div>

@@ -32,7 +32,7 @@ export function OverviewPage({ overview }: { overview: Overview }) {
           />
         </div>
       </div>
-      {figures.ledger && <LedgerView ledger={figures.ledger} title="Ledger of all events" />}
+      <LedgerView ledger={figures.ledger} title="Ledger of all events" />
     </>
   );
 }
@@ -48,19 +48,9 @@ function Tiles({ figures, topics, isStale }: { figures: Figures; topics: number;
       <Tile name="Topics" value={count(topics)} />
       <Tile name="Published" value={count(published)} />
       <Tile name="Connections" value={count(clients)} note={byTransport.join(", ")} />
-      <Tile
-        name="Subscriptions"
-        value={count(subscriptions)}
-        note={lagging === undefined ? undefined : `${count(lagging)} lagging`}
-      />
-      <Tile
-        name="History"
-        value={bytes(historyBytes)}
-        note={historyLimit === undefined ? undefined : `of ${bytes(historyLimit)}`}
-      />
-      {startedAt !== undefined && (
-        <Tile name="Running for" value={isStale ? "–" : duration(Date.now() - startedAt * 1000)} />
-      )}
+      <Tile name="Subscriptions" value={count(subscriptions)} note={`${count(lagging)} lagging`} />
+      <Tile name="History" value={bytes(historyBytes)} note={`of ${bytes(historyLimit)}`} />
+      <Tile name="Running for" value={isStale ? "–" : duration(Date.now() - startedAt * 1000)} />
     </dl>
   );
 }

@@ -16,10 +16,9 @@ export type Subscriber = {
   clientId: string;
   transport: string;
   address: string | undefined;
-  queued: number;
   dropped: number;
   since: number;
-  ledger: Ledger | undefined;
+  ledger: Ledger;
 };
 
 export type TopicDetail = {
@@ -29,7 +28,7 @@ export type TopicDetail = {
   messages: number;
   bytes: number;
   total: number;
-  ledger: Ledger | undefined;
+  ledger: Ledger;
   subscribers: readonly Subscriber[];
 };
 
@@ -79,15 +78,13 @@ function readSubscriber(value: unknown): Subscriber {
     clientId: text(subscriber["client_id"]),
     transport: text(subscriber["transport"]),
     address: typeof address === "string" ? address : undefined,
-    queued: number(subscriber["queued"]),
     dropped: number(subscriber["dropped"]),
     since: Date.parse(text(subscriber["connected_since"])),
     ledger: readLedger(subscriber["ledger"]),
   };
 }
 
-function readLedger(value: unknown): Ledger | undefined {
-  if (value === undefined) return undefined;
+function readLedger(value: unknown): Ledger {
   const ledger = fields(value);
   const reasons = Object.entries(fields(ledger["dropped"]));
   return {

@@ -11,7 +11,6 @@ export function Subscribers({ watch, ownId }: { watch: TopicWatch; ownId: string
   if (state.is !== "there") return <p class="empty">Loading</p>;
   const { subscribers, total } = state.detail;
   if (total === 0) return <p class="empty">Nobody subscribes to this topic.</p>;
-  const hasLedgers = subscribers.some(({ ledger }) => ledger !== undefined);
   const last = subscribers.at(-1)?.clientId;
   const isMore = subscribers.length === PAGE && total > PAGE;
   return (
@@ -28,22 +27,17 @@ export function Subscribers({ watch, ownId }: { watch: TopicWatch; ownId: string
             <th scope="col">Transport</th>
             <th scope="col">Address</th>
             <th scope="col">Age</th>
-            {hasLedgers && <Head text="Due" />}
-            {hasLedgers && <Head text="Delivered" />}
+            <Head text="Due" />
+            <Head text="Delivered" />
             <Head text="Queued" />
             <Head text="Dropped" />
-            {hasLedgers && <Head text="Unflushed" />}
-            {hasLedgers && <th scope="col">Ledger</th>}
+            <Head text="Unflushed" />
+            <th scope="col">Ledger</th>
           </tr>
         </thead>
         <tbody>
           {subscribers.map((subscriber) => (
-            <Row
-              key={subscriber.clientId}
-              subscriber={subscriber}
-              isOwn={subscriber.clientId === ownId}
-              hasLedgers={hasLedgers}
-            />
+            <Row key={subscriber.clientId} subscriber={subscriber} isOwn={subscriber.clientId === ownId} />
           ))}
         </tbody>
       </table>
@@ -69,10 +63,9 @@ function Head({ text }: { text: string }) {
   );
 }
 
-function Row({ subscriber, isOwn, hasLedgers }: { subscriber: Subscriber; isOwn: boolean; hasLedgers: boolean }) {
+function Row({ subscriber, isOwn }: { subscriber: Subscriber; isOwn: boolean }) {
   const { clientId, transport, address, dropped, since, ledger } = subscriber;
-  // What the server counts as queued includes what the ledger calls unflushed, which has a column of its own.
-  const queued = ledger?.queued ?? subscriber.queued;
+  const { due, delivered, queued, unflushed } = ledger;
   return (
     <tr>
       <th scope="row" data-label="Client">
@@ -87,22 +80,24 @@ function Row({ subscriber, isOwn, hasLedgers }: { subscriber: Subscriber; isOwn:
       <td data-label="Age" class="nowrap">
         {duration(Date.now() - since)}
       </td>
-      {hasLedgers && <Count label="Due" value={ledger?.due} />}
-      {hasLedgers && <Count label="Delivered" value={ledger?.delivered} />}
+      <Count label="Due" value={due} />
+      <Count label="Delivered" value={delivered} />
       <Count label="Queued" value={queued} isLoud={queued > 0} />
-      <Count label="Dropped" value={dropped} isLoud={dropped > 0} title={ledger && reasonsOf(ledger)} />
-      {hasLedgers && <Count label="Unflushed" value={ledger?.unflushed} />}
-      {hasLedgers && <td data-label="Ledger">{ledger && <Balance ledger={ledger} isShort />}</td>}
+      <Count label="Dropped" value={dropped} isLoud={dropped > 0} title={reasonsOf(ledger)} />
+      <Count label="Unflushed" value={unflushed} />
+      <td data-label="Ledger">
+        <Balance ledger={ledger} isShort />
+      </td>
     </tr>
   );
 }
 
-type CountProps = { label: string; value: number | undefined; isLoud?: boolean; title?: string | undefined };
+type CountProps = { label: string; value: number; isLoud?: boolean; title?: string | undefined };
 
 function Count({ label, value, isLoud = false, title }: CountProps) {
   return (
     <td data-label={label} class={isLoud ? "number loud" : "number"} title={title}>
-      {value === undefined ? "–" : count(value)}
+      {count(value)}
     </td>
   );
 }

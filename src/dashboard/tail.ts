@@ -165,7 +165,7 @@ export class Tail {
 
   #passes(row: Row): boolean {
     if (row.kind === "gap" || this.#filter === "") return true;
-    return row.event.payload.toLowerCase().includes(this.#filter) || row.event.id.includes(this.#filter);
+    return row.event.payload.toLowerCase().includes(this.#filter);
   }
 
   #redraw(): void {

@@ -9,12 +9,10 @@ const LINES = [
   { label: "Published", color: "published" },
   { label: "Delivered", color: "delivered" },
 ] as const;
-const PUBLISHED = LINES.slice(0, 1);
 
 /** A topic's figures, and its rates over time. */
 export function Figures({ of, ownId }: { of: TopicFigures; ownId: string }) {
   const { detail, points, isStale } = of;
-  const hasDelivered = detail.ledger !== undefined;
   return (
     <section class={isStale ? "figures stale" : "figures"} aria-label="Figures">
       <dl class="tiles">
@@ -24,7 +22,7 @@ export function Figures({ of, ownId }: { of: TopicFigures; ownId: string }) {
         <Tile name="Subscribers" value={count(detail.total)} note={noteOn(detail, ownId)} />
       </dl>
       <div class="panel">
-        <Chart title="Messages a second" lines={hasDelivered ? LINES : PUBLISHED} points={points} />
+        <Chart title="Messages a second" lines={LINES} points={points} />
       </div>
     </section>
   );
@@ -40,7 +38,5 @@ function noteOn({ total, subscribers }: TopicDetail, ownId: string): string | un
 
 export function TopicLedger({ state }: { state: TopicState }) {
   if (state.is !== "there") return <p class="empty">Loading</p>;
-  const { ledger } = state.detail;
-  if (ledger === undefined) return <p class="empty">This server keeps no ledger.</p>;
-  return <LedgerView ledger={ledger} title="All subscribers, those that have left included" />;
+  return <LedgerView ledger={state.detail.ledger} title="All subscribers, those that have left included" />;
 }

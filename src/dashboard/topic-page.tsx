@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ApiError } from "./api.ts";
 import { DeleteDialog } from "./dialogs.tsx";
 import { clock } from "./format.ts";
 import { History } from "./history.tsx";
@@ -36,7 +37,12 @@ export function TopicPage({ session, client, topic, tab: asked, isAdmin, changed
   }, [watch, isAdmin, isReady]);
   const tail = useTail(client, topic, watch);
   const create = async (): Promise<void> => {
-    await session.api.create(topic).catch(() => {});
+    try {
+      await session.api.create(topic);
+    } catch (cause) {
+      // Somebody may have been faster.
+      if (!(cause instanceof ApiError && cause.code === "TOPIC_EXISTS")) session.failed(cause);
+    }
     changed();
   };
   const remove = async (): Promise<void> => {

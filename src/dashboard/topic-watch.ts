@@ -134,10 +134,11 @@ export class TopicWatch {
     const before = this.state.value.is === "there" ? this.state.value.detail : undefined;
     const ms = this.#sampledAt === undefined || before?.epoch !== detail.epoch ? 0 : now - this.#sampledAt;
     this.#sampledAt = now;
-    const rate = before === undefined || ms === 0 ? undefined : growth(before.seq, detail.seq, ms);
-    const [first, last] = [before?.ledger?.delivered, detail.ledger?.delivered];
-    const deliveredRate = first === undefined || last === undefined || ms === 0 ? undefined : growth(first, last, ms);
-    this.#points = appended(this.#points, { at: Date.now() / 1000, values: [rate, deliveredRate] });
+    const rateOf = (of: (detail: TopicDetail) => number) =>
+      before === undefined || ms === 0 ? undefined : growth(of(before), of(detail), ms);
+    const rate = rateOf(({ seq }) => seq);
+    const values = [rate, rateOf(({ ledger }) => ledger.delivered)];
+    this.#points = appended(this.#points, { at: Date.now() / 1000, values });
     this.#seen({ is: "there", detail, rate, points: this.#points, isStale: false });
   }
 

@@ -10,9 +10,9 @@ export type Allowed = "no" | "yes" | "with credentials";
  * (Fetch Metadata, `Sec-Fetch-Site`), as an image in a page does; and a browser asks for a host that any page may have led
  * here, since a page sends no `Origin` to what it takes for its own host.
  *
- * A page of the server's own host is allowed. Where the server asks for no credential, that holds for an IP address,
- * `localhost` and the hosts of `allowed` only: any page in the world can have its own name lead to this machine once it is
- * loaded (DNS rebinding).
+ * A page of the server's own host is allowed. Where the server asks for no credential, only an IP address, `localhost` and
+ * the hosts of `allowed` count as its own. The owner of any other name can point it at this machine after a browser has
+ * loaded a page from there, and that page would then reach the server (DNS rebinding).
  *
  * @param allowed further origins, `*` for all
  * @param asksForCredential whether a request needs a credential

@@ -146,15 +146,19 @@ function foreignPage({ throttle }: RouteDeps, request: Request): ProtocolError {
   throttle.warn("a web page was refused: ALLOWED_ORIGINS does not include its origin", {
     origin,
     host: request.headers.get("host"),
-    ...traceFacts(traceparentIn(request.headers)),
     path: pathOf(request),
+    ...traceOf(request),
   });
   return new ProtocolError("FORBIDDEN", `ALLOWED_ORIGINS does not include '${origin}'`);
 }
 
 /** Who asks, and in which trace, for the log. */
-export function factsOf({ headers }: Request, address: string | undefined): Fields {
-  return { address, ...traceFacts(traceparentIn(headers)) };
+export function factsOf(request: Request, address: string | undefined): Fields {
+  return { address, ...traceOf(request) };
+}
+
+function traceOf({ headers }: Request): Fields {
+  return traceFacts(traceparentIn(headers));
 }
 
 /** What is refused here, in the log's words. */
@@ -172,8 +176,7 @@ export function refuse(
 }
 
 function fault(log: Logger, request: Request, cause: unknown): ProtocolError {
-  const { method, headers } = request;
-  log.error("cannot answer a request", { method, path: pathOf(request), ...traceFacts(traceparentIn(headers)), cause });
+  log.error("cannot answer a request", { method: request.method, path: pathOf(request), ...traceOf(request), cause });
   return new ProtocolError("INTERNAL", "Internal error; the server's log has its cause");
 }
 

@@ -5,6 +5,7 @@ import type { PublishLimits } from "../ops/publish-limits.ts";
 import type { Clock } from "../ops/clock.ts";
 import { ProtocolError } from "../protocol/codes.ts";
 import { shorten } from "../protocol/read.ts";
+import { traceparentIn } from "../protocol/trace.ts";
 import type { Closing } from "../transport/closing.ts";
 import type { PeerRegistry } from "../transport/peer-registry.ts";
 import type { SseTransport } from "../transport/sse.ts";
@@ -105,7 +106,8 @@ function upgrade(deps: HttpDeps) {
     const address = deps.addressOf(request, server);
     const credential = deps.auth.required ? credentialOf(request) : undefined;
     const grant = credential && (await deps.auth.check(credential));
-    if (asked && server.upgrade(request, { data: { port, address, grant, peer: undefined } })) return undefined;
+    const data = { port, address, traceparent: traceparentIn(request.headers), grant, peer: undefined };
+    if (asked && server.upgrade(request, { data })) return undefined;
     const detail = "This path speaks WebSocket (RFC 6455): connect to it with a WebSocket client";
     const error = new ProtocolError("UPGRADE_REQUIRED", detail);
     return refuse(deps, error, { upgrade: "websocket", connection: "upgrade" });

@@ -1,5 +1,6 @@
 import type { BrokerObserver, Subscriber } from "../broker/ports.ts";
 import type { EndReason } from "../protocol/ledger.ts";
+import { traceFacts } from "../protocol/trace.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Throttle } from "./throttle.ts";
@@ -44,6 +45,6 @@ export class BrokerLog implements BrokerObserver {
   }
 }
 
-function facts({ topicName: topic, clientId, peer: { transport, address } }: Subscriber) {
-  return { topic, client_id: clientId, transport, address };
+function facts({ topicName: topic, clientId, peer: { transport, address, traceparent } }: Subscriber) {
+  return { topic, client_id: clientId, transport, address, ...traceFacts(traceparent) };
 }

@@ -13,7 +13,7 @@ export function traceparentIn(headers: Headers): string | undefined {
   return text !== null && isTraceparent(text) ? text : undefined;
 }
 
-/** The trace id of a `traceparent`, as a field of the log; no field if there is none. */
+/** The trace id of a `traceparent`, as a field of the log; no field if there is no trace. */
 export function traceFacts(traceparent: string | undefined): { trace_id?: string } {
   return traceparent === undefined ? {} : { trace_id: traceparent.slice(3, 35) };
 }

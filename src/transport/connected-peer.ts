@@ -3,6 +3,7 @@ import type { Peer } from "../broker/ports.ts";
 import type { Session } from "../broker/session.ts";
 import type { Fields } from "../ops/logger.ts";
 import type { Ending } from "../ops/connection-endings.ts";
+import { traceFacts } from "../protocol/trace.ts";
 import type { HeartbeatPeer } from "./heartbeat.ts";
 
 /** A client's connection, whatever its transport. */
@@ -33,7 +34,8 @@ export function authorize(peer: ConnectedPeer, grant: Grant | undefined): void {
 }
 
 /** Who a client is, for the log. */
-export function factsOf({ transport, address, session }: ConnectedPeer): Fields {
+export function factsOf({ transport, address, traceparent, session }: ConnectedPeer): Fields {
   const { first } = session;
-  return { transport, address, ...(first && { topic: first.topicName, client_id: first.clientId }) };
+  const subscriber = first && { topic: first.topicName, client_id: first.clientId };
+  return { transport, address, ...traceFacts(traceparent), ...subscriber };
 }

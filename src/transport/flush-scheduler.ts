@@ -28,9 +28,8 @@ export class FlushScheduler {
   readonly #metrics: FlushMetrics;
   #scheduled = false;
   #wokenAt = 0;
-  /** When the first of the messages was published. */
-  #firstAt = 0;
-  #begun = false;
+  /** When the first message since the last flush was published; undefined if there was none. */
+  #firstAt: number | undefined;
   /** How many were published since the last flush. */
   #messages = 0;
   #messagesLastTurn = 0;
@@ -46,7 +45,7 @@ export class FlushScheduler {
 
   /** Asks for a flush soon, after `messages` were published to `subscribers`. */
   wake(messages: number, subscribers: number): void {
-    this.begin();
+    if (messages > 0) this.begin();
     this.#messages += messages;
     if (subscribers > this.#mostSubscribers) this.#mostSubscribers = subscribers;
     if (this.#intervalMs === 0 && this.#messages >= ENOUGH_MESSAGES && !this.#worthWaiting) this.#flushNow();
@@ -56,14 +55,13 @@ export class FlushScheduler {
       setTimeout(this.#end, this.#intervalMs);
       return;
     }
-    this.#wokenAt = this.#firstAt;
+    this.#wokenAt = performance.now();
     setImmediate(this.#endTurn);
   }
 
   /** Call when a publish begins, at the latest before it flushes by itself. Its messages count as published from then on. */
   begin(): void {
-    if (this.#messages === 0 && !this.#begun) this.#firstAt = performance.now();
-    this.#begun = true;
+    this.#firstAt ??= performance.now();
   }
 
   get #worthWaiting(): boolean {
@@ -83,14 +81,14 @@ export class FlushScheduler {
   };
 
   #flushNow(): void {
-    const messages = this.#messages;
+    const firstAt = this.#firstAt;
+    this.#firstAt = undefined;
     this.#messages = 0;
-    this.#begun = false;
     this.#messagesLastTurn = 0;
     this.#mostSubscribers = 0;
     try {
       this.#flush();
-      if (messages > 0) this.#metrics.flushed((performance.now() - this.#firstAt) / 1000);
+      if (firstAt !== undefined) this.#metrics.flushed((performance.now() - firstAt) / 1000);
     } catch (cause) {
       this.#log.error("cannot flush", { cause });
     }

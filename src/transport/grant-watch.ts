@@ -10,9 +10,6 @@ import { authorize, factsOf, type ConnectedPeer } from "./connected-peer.ts";
 /** How often grants are looked at, in milliseconds. */
 const LOOK_MS = 1000;
 
-/** How often key sets are fetched anew, in milliseconds. */
-const REFRESH_MS = 600_000;
-
 export type GrantWatchDeps = {
   auth: Authenticator;
   broker: Broker;
@@ -25,27 +22,20 @@ export type GrantWatchDeps = {
 
 /**
  * Ends what a credential allowed when that credential ends: a token that has expired, after `LEEWAY_SEC`, and a key that is
- * gone, at once. Fetches key sets anew from time to time.
+ * gone, at once.
  */
 export class GrantWatch {
   readonly #deps: GrantWatchDeps;
   readonly #toldOfExpiry = new WeakSet<ConnectedPeer>();
   #generation = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #refreshing: ReturnType<typeof setInterval> | undefined;
 
   constructor(deps: GrantWatchDeps) {
     this.#deps = deps;
   }
 
   start(): void {
-    const { auth, log } = this.#deps;
-    if (!auth.required) return;
-    this.#refreshing ??= setInterval(() => {
-      auth
-        .refresh()
-        .catch((cause: unknown) => log.error("the key set stays as it was: it cannot be fetched", { cause }));
-    }, REFRESH_MS).unref();
+    if (!this.#deps.auth.required) return;
     this.#timer ??= setInterval(() => {
       try {
         this.look();
@@ -57,9 +47,7 @@ export class GrantWatch {
 
   stop(): void {
     clearInterval(this.#timer);
-    clearInterval(this.#refreshing);
     this.#timer = undefined;
-    this.#refreshing = undefined;
   }
 
   /** Tells and closes those whose token has expired. */

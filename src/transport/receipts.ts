@@ -1,3 +1,9 @@
+/** The payload of the ping behind the last frame. Its pong (RFC 6455 §5.5.3) says that everything before it was read. */
+export const RECEIPT = "read so far";
+
+/** The same between events: its pong says that those before it were read. */
+export const PASSED = "passed";
+
 /**
  * How far one client has said that it has read. A ping follows each portion of what it is sent. If the ping before is
  * still unanswered then, nothing more is sent. So the client can read all that is on its way in good time, however much

@@ -27,7 +27,10 @@ export class Shutdown {
     this.#sockets = sockets;
   }
 
-  /** Resolves when all clients are closed. Those that do not take what is queued are closed after `graceMs`. */
+  /**
+   * Resolves when all clients are closed, and Bun has handed over what event streams were sent. Clients that do not take what
+   * is queued are closed after `graceMs`.
+   */
   async run(graceMs: number): Promise<void> {
     const deadline = performance.now() + graceMs;
     const peers = [...this.#registry, ...this.#closing.peers];

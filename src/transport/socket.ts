@@ -1,10 +1,16 @@
 import type { ServerWebSocket } from "bun";
 import type { Sent } from "../ops/metrics.ts";
 
+/** What `send` returns for a frame that waits in user space, because the kernel takes no more. */
+export const ENQUEUED = -1;
+
 type Sender = Pick<ServerWebSocket<unknown>, "sendText">;
 
+/** What is known of a client from its handshake. */
+export type Handshake = { port: number | undefined; address: string | undefined; traceparent: string | undefined };
+
 /** The part of Bun's socket that a peer needs. */
-export type Socket = Sender & { readonly data: { port?: number | undefined; address?: string | undefined } } & {
+export type Socket = Sender & { readonly data: Partial<Handshake> } & {
   cork<T>(write: (socket: Sender) => T): T;
 } & Pick<
     ServerWebSocket<unknown>,

@@ -14,9 +14,10 @@ import type { Notice, Overflow, Subscribed } from "../protocol/frames.ts";
 import type { ConnectedPeer } from "./connected-peer.ts";
 import type { PeerRegistry } from "./peer-registry.ts";
 
-/** Encodes events as the bytes of a stream. Keeps the last result: all subscribers of a topic are sent the same array. */
-export type ClientOrigin = { address: string | undefined; remote: Address | undefined };
+/** Where a client connects from, and in which trace. */
+export type ClientOrigin = Pick<ConnectedPeer, "address" | "remote" | "traceparent">;
 
+/** Encodes events as the bytes of a stream. Keeps the last result: all subscribers of a topic are sent the same array. */
 export class StreamEncoder {
   readonly #utf8 = new TextEncoder();
   #last: { texts: readonly string[]; bytes: Uint8Array<ArrayBuffer> } | undefined;
@@ -55,6 +56,7 @@ export class SsePeer implements ConnectedPeer {
   look: Look | undefined;
   readonly remote: Address | undefined;
   readonly address: string | undefined;
+  readonly traceparent: string | undefined;
 
   readonly #deps: SsePeerDeps;
   readonly #ended = Promise.withResolvers<void>();
@@ -74,6 +76,7 @@ export class SsePeer implements ConnectedPeer {
     this.#deps = deps;
     this.remote = from.remote;
     this.address = from.address;
+    this.traceparent = from.traceparent;
     this.session = connect(this);
   }
 

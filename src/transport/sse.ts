@@ -3,6 +3,7 @@ import type { Grant } from "../auth/permissions.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { SubscribeOptions } from "../broker/recovery.ts";
 import { STREAM_HEADERS } from "../protocol/event-stream.ts";
+import { traceparentIn } from "../protocol/trace.ts";
 import { authorize } from "./connected-peer.ts";
 import { SsePeer, StreamEncoder, type SsePeerDeps } from "./sse-peer.ts";
 
@@ -44,7 +45,8 @@ export class SseTransport {
   ): Response {
     const { registry } = this.#peerDeps;
     registry.checkRoom(address);
-    const from = { address, remote: server.requestIP(request) ?? undefined };
+    const remote = server.requestIP(request) ?? undefined;
+    const from = { address, remote, traceparent: traceparentIn(request.headers) };
     const peer = new SsePeer(this.#peerDeps, from, (self) => this.#broker.connect(self));
     authorize(peer, grant);
     const subscribed = this.#broker.subscribe(peer.session, topic, clientId, options);

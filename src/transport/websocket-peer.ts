@@ -11,19 +11,10 @@ import { factsOf, type ConnectedPeer } from "./connected-peer.ts";
 import { HEARTBEAT_TOPIC } from "./heartbeat.ts";
 import type { Frame, Sender } from "./intake.ts";
 import { Reading } from "./reading.ts";
-import { Receipts } from "./receipts.ts";
+import { PASSED, RECEIPT, Receipts } from "./receipts.ts";
 import { RequestOrder, type Answerer } from "./request-order.ts";
-import { sendText, type Socket } from "./socket.ts";
+import { ENQUEUED, sendText, type Socket } from "./socket.ts";
 import type { WebSocketPeerDeps } from "./websocket-deps.ts";
-
-/** The payload of the ping behind the last frame. Its pong (RFC 6455 §5.5.3) says that everything before it was read. */
-const RECEIPT = "read so far";
-
-/** The same between events: its pong says that those before it were read. */
-const PASSED = "passed";
-
-/** What `ServerWebSocket.send` returns for a frame that waits in user space, because the kernel takes no more. */
-const ENQUEUED = -1;
 
 /** A WebSocket as a peer. It is blocked while bytes wait for the kernel, or the client is behind with its receipts. */
 export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
@@ -65,6 +56,10 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
     return this.#socket.data.address ?? this.#socket.remoteAddress;
   }
 
+  get traceparent(): string | undefined {
+    return this.#socket.data.traceparent;
+  }
+
   get remote(): Address | undefined {
     const { port } = this.#socket.data;
     return port === undefined ? undefined : { address: this.#socket.remoteAddress, port };
@@ -75,7 +70,8 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   send(texts: readonly string[]): void {
-    if (texts.length === 1 && texts[0] !== undefined) return this.event(texts[0]);
+    const [first] = texts;
+    if (first !== undefined && texts.length === 1) return this.event(first);
     let worst = Number.POSITIVE_INFINITY;
     let length = 0;
     // The rest goes out when the cork ends. What the kernel leaves of it shows with the next send.
@@ -189,7 +185,8 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   crowd(on: boolean): void {
-    this.#reading[on ? "pause" : "resume"]("frames that wait");
+    if (on) this.#reading.pause("frames that wait");
+    else this.#reading.resume("frames that wait");
   }
 
   #pauseForUnread(): void {
@@ -198,12 +195,13 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
   }
 
   listen(on: boolean): void {
-    this.#socket[on ? "subscribe" : "unsubscribe"](HEARTBEAT_TOPIC);
+    if (on) this.#socket.subscribe(HEARTBEAT_TOPIC);
+    else this.#socket.unsubscribe(HEARTBEAT_TOPIC);
   }
 
   ping(): void {
+    // The status is of no use: 0 means a ping without a payload as well as one that was dropped.
     this.#socket.ping();
-    // Its status is of no use: 0 means a ping without a payload as well as one that was dropped.
     this.#look();
   }
 
@@ -215,6 +213,7 @@ export class WebSocketPeer implements ConnectedPeer, Answerer, Sender {
     this.#deps.registry.closing(this, close);
     this.#socket.ping(RECEIPT);
     this.waiting.length = 0;
+    // The client's pong has to be read.
     this.#reading.resumeAll();
   }
 

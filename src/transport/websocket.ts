@@ -11,16 +11,12 @@ import { traceFacts } from "../protocol/trace.ts";
 import { authorize, factsOf } from "./connected-peer.ts";
 import { Intake, type Frame } from "./intake.ts";
 import type { Answerer } from "./request-order.ts";
+import type { Handshake } from "./socket.ts";
 import type { WebSocketDeps } from "./websocket-deps.ts";
 import { WebSocketPeer } from "./websocket-peer.ts";
 
-/** The data of a socket: the client's port, and the peer once the socket is open. */
-export type SocketData = {
-  port: number | undefined;
-  address: string | undefined;
-  grant: Grant | undefined;
-  peer: WebSocketPeer | undefined;
-};
+/** The data of a socket: what its handshake said, and the peer once the socket is open. */
+export type SocketData = Handshake & { grant: Grant | undefined; peer: WebSocketPeer | undefined };
 
 type Socket = ServerWebSocket<SocketData>;
 

@@ -11,6 +11,7 @@ class Sink implements Peer {
   readonly transport = "websocket";
   readonly connectedAt = 0;
   readonly address = undefined;
+  readonly traceparent = undefined;
   blocked = false;
   batch(batch: Batch): void {
     batch.write();

@@ -4,7 +4,7 @@
  * `bun test/bench/redis.ts [--publishes N] [--topics N]`
  */
 import { RedisClient } from "bun";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -46,11 +46,7 @@ const connect = async () => {
   await client.connect();
   return client;
 };
-while (
-  !(await Bun.file(socket).exists()) &&
-  !(await Array.fromAsync(new Bun.Glob("socket").scan({ cwd: folder, onlyFiles: false }))).length
-)
-  await Bun.sleep(10);
+while (!existsSync(socket)) await Bun.sleep(10);
 const redis = await connect();
 
 async function info(section: string, field: string): Promise<number> {

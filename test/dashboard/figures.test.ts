@@ -18,6 +18,7 @@ pubsub_events_unflushed 2
 pubsub_connections{transport="websocket"} 3
 pubsub_connections{transport="sse"} 1
 pubsub_subscriptions 4
+pubsub_subscriptions_lagging 1
 pubsub_configured_limit{setting="MAX_TOPICS"} 10000
 pubsub_configured_limit{setting="HISTORY_MEMORY_BYTES"} 4096
 pubsub_history_bytes 512
@@ -35,7 +36,7 @@ describe("what the page reads", () => {
         ["sse", 1],
       ],
       subscriptions: 4,
-      lagging: undefined,
+      lagging: 1,
       historyBytes: 512,
       historyLimit: 4096,
       startedAt: 1.7e9,
@@ -52,11 +53,11 @@ describe("what the page reads", () => {
     });
   });
 
-  test("of a server that keeps no ledger has none", () => {
-    expect(readFigures("pubsub_events_delivered_total 80\n").ledger).toBeUndefined();
+  test("of the metrics is refused if something is not there", () => {
+    expect(() => readFigures("pubsub_events_delivered_total 80\n")).toThrow("The server's metrics have no pubsub_");
   });
 
-  test("of a topic is its ledger and those of its subscribers, where they are told", () => {
+  test("of a topic is its ledger and those of its subscribers", () => {
     const ledger = { due: 3, delivered: 1, dropped: { queue_full: 1 }, queued: 1, unflushed: 0 };
     const one = {
       client_id: "a",
@@ -64,15 +65,16 @@ describe("what the page reads", () => {
       queued: 1,
       dropped: 1,
       connected_since: "2026-11-22T02:42:32.354Z",
+      ledger,
     };
     const detail = { epoch: "e", seq: 3, oldest_seq: 1, history: { messages: 3, bytes: 9 }, subscribers_total: 2 };
-    const subscribers = [{ ...one, address: "127.0.0.1", ledger }, one];
-    const read = readDetail({ ...detail, ledger, subscribers });
+    const read = readDetail({ ...detail, ledger, subscribers: [{ ...one, address: "127.0.0.1" }, one] });
     expect(read.ledger).toEqual({ ...ledger, dropped: [["queue_full", 1]] });
     expect(read.subscribers).toMatchObject([
       { clientId: "a", address: "127.0.0.1", ledger: { due: 3 } },
-      { address: undefined, ledger: undefined },
+      { address: undefined, ledger: { due: 3 } },
     ]);
+    expect(() => readDetail({ ...detail, subscribers: [] })).toThrow(TypeError);
   });
 
   test("is refused if it is not what the server answers", () => {

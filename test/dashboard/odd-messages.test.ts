@@ -29,6 +29,16 @@ describe.skipIf(skipBrowser)("the page", () => {
     await expectClean(page, server);
   });
 
+  test("says of a large message that it has the beginning only", async () => {
+    await using server = startTestServer({ TOPICS: "t" });
+    await publishBody(server, "t", { payload: "x".repeat(MOST_SHOWN) });
+    using page = await Dashboard.open(browser, server, "#/topics/t");
+    await page.until(`document.querySelector(".message summary") !== null`);
+    await page.evaluate(`document.querySelector(".message summary").click()`);
+    await page.untilText("Only its first 100,000 characters are kept here");
+    await expectClean(page, server);
+  });
+
   test("shows all of history, though the server makes several answers of it", async () => {
     await using server = startTestServer({ TOPICS: "t", MAX_HISTORY: "100" });
     for (let i = 0; i < 60; i++) await publishBody(server, "t", { payload: `${i} ${"x".repeat(400_000)}` });

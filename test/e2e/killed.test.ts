@@ -65,7 +65,7 @@ function kill(life: Life): void {
   life.server.process.kill("SIGKILL");
 }
 
-/** Tries until the server is there, as any client that comes back does. */
+/** Opens a subscriber. Tries again until the server is there. */
 async function comeBack(server: { port: number }, transport: (typeof TRANSPORTS)[number], wish: Wish) {
   while (true) {
     const back = await Subscriber.open(server, transport, wish).catch(() => undefined);

@@ -115,4 +115,19 @@ describe("the log", () => {
       expect.stringContaining(`trace_id=${TRACE_ID}`),
     ]);
   });
+
+  test("names the trace of an event stream and of a WebSocket in each line about it", async () => {
+    await using server = startTestServer({ TOPICS: "t", LOG_LEVEL: "debug" });
+    const stream = await fetch(topicUrl(server, "t", "/events"), HEADERS);
+    await stream.body?.cancel();
+    const socket = new WebSocket(server.wsUrl, HEADERS);
+    await new Promise((resolve) => socket.addEventListener("open", resolve));
+    socket.send(JSON.stringify({ type: "subscribe", topic: "t", client_id: "me" }));
+    await new Promise((resolve) => socket.addEventListener("message", resolve));
+    socket.close();
+    const about = () => server.lines.filter((line) => /connected|subscribed|subscription ended/.test(line));
+    // Of each: connected, subscribed, subscription ended, disconnected.
+    while (about().length < 8) await Bun.sleep(5);
+    for (const line of about()) expect(line).toContain(`trace_id=${TRACE_ID}`);
+  });
 });

@@ -11,7 +11,7 @@ import { metrics, until } from "../support/stats.ts";
 
 type Server = { url: string };
 
-/** By how much each counter goes up that begins with one of `names`, `act` and what it takes to `settle` done. */
+/** By how much each counter that begins with one of `names` goes up while `act` runs. The totals balance after it. */
 async function moved(server: Server, names: readonly string[], act: () => Promise<unknown>) {
   const before = await metrics(server);
   await act();

@@ -3,11 +3,12 @@ import { ALL_ENDINGS } from "../../src/ops/connection-endings.ts";
 import { exposition } from "../../src/ops/exposition.ts";
 import { Histogram } from "../../src/ops/histogram.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
-import { ERRORS, LIMITS } from "../../src/protocol/codes.ts";
+import { ERRORS, LIMITS, type ErrorCode } from "../../src/protocol/codes.ts";
 import { TRANSPORTS } from "../../src/protocol/frames.ts";
 import { DROP_REASONS, END_REASONS, RESUME_OUTCOMES } from "../../src/protocol/ledger.ts";
-import { isErrorCode } from "../support/error-codes.ts";
 import { parseExposition } from "../support/exposition.ts";
+
+const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text);
 
 /** Every sample that is not zero, by its name without the prefix, and its labels' values. */
 function moved(act: (metrics: Metrics) => void): Record<string, number> {

@@ -7,6 +7,7 @@ export class FakePeer implements Peer {
   readonly transport = "websocket";
   readonly connectedAt = 0;
   readonly address = undefined;
+  readonly traceparent = undefined;
   room = Number.POSITIVE_INFINITY;
   /** How often it throws from now on, whatever is sent. */
   faultsLeft = 0;

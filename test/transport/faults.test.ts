@@ -32,7 +32,9 @@ test("a fault of ours is logged with its cause, answered INTERNAL without it, an
     port: 0,
     hostname: "127.0.0.1",
     fetch: (request, bun) =>
-      bun.upgrade(request, { data: { port: undefined, address: undefined, grant: undefined, peer: undefined } })
+      bun.upgrade(request, {
+        data: { port: undefined, address: undefined, traceparent: undefined, grant: undefined, peer: undefined },
+      })
         ? undefined
         : new Response(),
     websocket: sockets.handler(),

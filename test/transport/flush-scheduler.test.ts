@@ -140,3 +140,14 @@ test("counts what a publish waited that flushed by itself before it was over", a
   await turn();
   expect(stage.observed[1]).toBeLessThan(stage.observed[0] ?? 0);
 });
+
+test("does not count how long a flush was asked for before anything was published", async () => {
+  const { stage, scheduler } = setUp(1);
+  scheduler.wake(0, 1);
+  const begun = performance.now();
+  while (performance.now() - begun < 20);
+  scheduler.wake(1, 1);
+  await Bun.sleep(10);
+  expect(stage.observed).toHaveLength(1);
+  expect(stage.observed[0]).toBeLessThan((performance.now() - begun - 20) / 1000);
+});
