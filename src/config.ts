@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { engineSettings } from "./engine-settings.ts";
 import { addresses, boolean, choice, integer, origins, text, topicFile, topicList } from "./setting-kinds.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -124,6 +125,7 @@ const SETTINGS = {
     "memory for all frames that wait to be handled; past it they are handled as they come, and others wait",
     `a sixteenth of the memory there is, ${64 * MEBIBYTE} at the most`,
   ),
+  ...engineSettings(answerBytes),
   allowedOrigins: origins(
     "web pages that may connect beside the server's own, by origin, separated by commas; * for all",
   ),
@@ -159,6 +161,12 @@ const schema = z.object(SETTINGS).superRefine((config, context) => {
   const { jwtSecretFile, jwtPublicKeyFile, jwtJwksUrl, jwtIssuer, jwtAudience } = config;
   if ((jwtIssuer ?? jwtAudience) !== undefined && (jwtSecretFile ?? jwtPublicKeyFile ?? jwtJwksUrl) === undefined) {
     refuse(jwtIssuer === undefined ? "jwtAudience" : "jwtIssuer", `needs ${KEY_SETTINGS}`);
+  }
+  if (config.reusePort && config.engine === "memory") {
+    refuse("reusePort", "needs ENGINE=redis://...: processes that share a port have to share their topics, too");
+  }
+  if (config.engineCaFile !== undefined && !config.engine.startsWith("rediss:")) {
+    refuse("engineCaFile", "needs ENGINE=rediss://...");
   }
   if (tlsCertFile !== undefined && tlsKeyFile === undefined) refuse("tlsKeyFile", "must be set with TLS_CERT_FILE");
   if (tlsKeyFile !== undefined && tlsCertFile === undefined) refuse("tlsCertFile", "must be set with TLS_KEY_FILE");
@@ -220,7 +228,15 @@ export function readConfig(flags: Record<string, string>, env: Record<string, st
     const setting = settings.find(({ key }) => key === issue.path[0]);
     if (setting === undefined || problems.has(setting.key)) continue;
     const name = setting.key in flags ? setting.flag : setting.variable;
-    problems.set(setting.key, `${name} ${issue.message}, got '${input[setting.key] ?? setting.default}'`);
+    problems.set(
+      setting.key,
+      `${name} ${issue.message}, got '${withoutPassword(input[setting.key] ?? setting.default)}'`,
+    );
   }
   throw new UsageError([...problems.values()].join("\n"));
+}
+
+/** A value as it may be shown. */
+function withoutPassword(value: string): string {
+  return value.replace(/\/\/[^@]*@/, "//***@");
 }

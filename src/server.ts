@@ -3,7 +3,6 @@ import { Authenticator, type Credentials } from "./auth/authenticator.ts";
 import { Broker } from "./broker/broker.ts";
 import { limitsOf, type Config } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
-import { MemoryEngine } from "./engine/memory.ts";
 import { addressBy } from "./http/client.ts";
 import { LargeAnswers } from "./http/large-answers.ts";
 import { originPolicy } from "./http/origin.ts";
@@ -13,6 +12,7 @@ import { openKernel } from "./kernel/kernel.ts";
 import { Progress } from "./kernel/progress.ts";
 import { dangersOf, shortagesOf } from "./warnings.ts";
 import { Listener } from "./listener.ts";
+import { openEngine } from "./open-engine.ts";
 import { AnswerBudget } from "./ops/answer-budget.ts";
 import { BrokerLog } from "./ops/broker-log.ts";
 import { ClientAddress } from "./ops/client-address.ts";
@@ -21,9 +21,11 @@ import type { Logger } from "./ops/logger.ts";
 import { watchLoopDelay } from "./ops/loop-delay.ts";
 import { Metrics } from "./ops/metrics.ts";
 import { PublishLimits } from "./ops/publish-limits.ts";
+import { aboutThisProcess } from "./ops/about-process.ts";
 import { nextTurn } from "./ops/next-turn.ts";
 import { Throttle } from "./ops/throttle.ts";
 import { CLOSE } from "./protocol/codes.ts";
+import type { NodeInfo } from "./protocol/nodes.ts";
 import { makeReload } from "./reload.ts";
 import type { TlsPair } from "./tls.ts";
 import { BatchSizes } from "./transport/batch-sizes.ts";
@@ -53,8 +55,8 @@ export type ServerParts = {
   credentials?: Credentials | undefined;
   /** The certificate that the configuration names, as `readTls` has read it. */
   tls?: TlsPair | undefined;
-  /** Makes the engine to use, over the one in this process. */
-  engineOver?: ((memory: Engine) => Engine) | undefined;
+  /** Makes the engine to use, over the configured one. */
+  engineOver?: ((engine: Engine) => Engine) | undefined;
   /** In place of `SAY_SO_MS`. */
   saySoMs?: number | undefined;
 };
@@ -68,8 +70,12 @@ const MIN_CLOSING_BYTES = 4 * 1024 * 1024;
  * @throws if it cannot listen on the address; the error has the system's `code`
  */
 export function startServer(config: Config, log: Logger, parts: ServerParts = {}): RunningServer {
-  const { credentials = { keys: undefined, tokens: undefined }, engineOver = (memory: Engine) => memory, tls } = parts;
+  const { credentials = { keys: undefined, tokens: undefined }, engineOver = (engine: Engine) => engine, tls } = parts;
   let stopping = false;
+  const self = aboutThisProcess(version);
+  const node = (): NodeInfo => {
+    return { ...self, port: listener.port, connections: registry.total, subscriptions: broker.stats.subscriptions };
+  };
   const startedAt = performance.now();
   const clock = new Clock();
   const metrics = new Metrics();
@@ -82,17 +88,14 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   const broker = new Broker(config, {
     wake: (messages, subscribers) => scheduler.wake(messages, subscribers),
     flushing: () => scheduler.begin(),
+    left: (topic, clientId) => engine.left(topic, clientId),
     soon: inNextTurn,
     metrics,
     observer: new BrokerLog(log, throttle, metrics),
   });
-  const memory = new MemoryEngine(config, {
-    broker,
-    clock,
-    makeEpoch: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
-  });
-  for (const name of new Set([...(config.topics ?? []), ...(config.topicsFile ?? [])])) memory.createTopic(name);
-  const engine = engineOver(memory);
+  const engine = engineOver(
+    openEngine(config, { broker, clock, log, throttle, metrics, id: self.id, node, soon: inNextTurn }),
+  );
   const scheduler = new FlushScheduler(() => broker.flush(), config.flushIntervalMs, log, metrics);
   const heartbeat = new Heartbeat<ConnectedPeer>(config.heartbeatIntervalMs, clock, log);
   const progress = kernel && new Progress(kernel.sockets);
@@ -130,6 +133,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
   });
   const http = {
     ...shared,
+    nodeId: self.id,
     events: new SseTransport(shared),
     answers: new LargeAnswers(budget),
     mayConnect: originPolicy(config.allowedOrigins, auth.required),
@@ -147,8 +151,8 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       hostname: config.host,
       port: at,
       development: false,
-      // Without this, `development: false` shares a port in use (SO_REUSEPORT) instead of reporting it.
-      reusePort: false,
+      // Said in any case: `development: false` shares a port in use (SO_REUSEPORT) instead of reporting it.
+      reusePort: config.reusePort,
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       routes: routes(http),
       fetch: notFound(http),
@@ -222,7 +226,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
     reload,
     stop: async () => {
       stopping = true;
-      engine.close();
+      await engine.close();
       heartbeat.stop();
       grants.stop();
       stopRefreshing();
@@ -234,6 +238,7 @@ export function startServer(config: Config, log: Logger, parts: ServerParts = {}
       await new Shutdown(broker, registry, closing, kernel?.sockets).run(config.shutdownGraceMs);
       const left = Math.max(0, deadline - performance.now());
       await listener.stop(left);
+      await engine.release();
       kernel?.files.stop();
       throttle.stop();
       const ended = { told: closing.ended.told - before.told, cut_off: closing.ended.cutOff - before.cutOff };

@@ -103,3 +103,20 @@ export function origins(help: string) {
     .optional()
     .meta({ help, default: "none" });
 }
+
+/** Where messages get their order: in this process, or in a Redis. Its password is never shown. */
+export function engine(help: string) {
+  return z
+    .string()
+    .refine((value) => value === "memory" || isRedisUrl(value), {
+      error: "must be memory, or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or the same with rediss:// for TLS",
+    })
+    .prefault("memory")
+    .meta({ help, default: "memory" });
+}
+
+function isRedisUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, pathname, search, hash } = new URL(value);
+  return /^rediss?:$/.test(protocol) && hostname !== "" && /^(\/\d*)?$/.test(pathname) && search + hash === "";
+}

@@ -40,6 +40,7 @@ export const SERVER_EXAMPLES: Record<keyof typeof SENT_FRAMES, object> = {
     ts: TS,
   },
   topicDeleted: { type: "info", msg: "topic_deleted", topic: "news", ts: TS },
+  epochChanged: { type: "info", msg: "epoch_changed", topic: "news", epoch: "f8b1c2039de4", seq: 42, ts: TS },
   subscriptionReplaced: { type: "info", msg: "subscription_replaced", topic: "news", ts: TS },
   subscriptionRevoked: { type: "info", msg: "subscription_revoked", topic: "news", ts: TS },
   tokenExpired: { type: "info", msg: "token_expired", ts: TS },

@@ -4,7 +4,8 @@ import { problemOf } from "../protocol/encode.ts";
 import { QUERIES } from "../protocol/schema.ts";
 import { problemDocument } from "../protocol/sent-schema.ts";
 import { inputSchema, outputSchema, type JsonSchema } from "./json-schema.ts";
-import { OPERATIONS, type Operation } from "./operations.ts";
+import type { Operation } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
 
 /** Errors that every request may have, and those that it may not have if it needs nothing. */
 const ANYWHERE: readonly AnswerCode[] = ["BAD_REQUEST", "FORBIDDEN", "INTERNAL"];

@@ -1,36 +1,23 @@
 import { z } from "zod";
-import type { AnswerCode } from "../protocol/codes.ts";
 import { BODIES, messageForm, QUERIES } from "../protocol/schema.ts";
 import { ANSWERS } from "../protocol/sent-schema.ts";
-
-/** What a request over HTTP is, for the documents. Its path has `:name` where a topic's name stands. */
-export type Operation = {
-  /** `GET /topics`, say: the key of its answer in `ANSWERS`, if that is JSON. */
-  route: string;
-  id: string;
-  summary: string;
-  /** What it needs where the server asks for credentials. */
-  needs: "nothing" | "credential" | "publish" | "subscribe" | "admin";
-  query?: z.ZodObject<Record<string, z.ZodType>>;
-  /** Header fields that it looks at, and what they are. */
-  headers?: Readonly<Record<string, string>>;
-  body?: { schema: z.ZodType; examples: readonly unknown[] };
-  answer: Answer;
-  /** Errors besides those that any request may have. */
-  errors: readonly AnswerCode[];
-};
-
-export type Answer = {
-  status: number;
-  description: string;
-  /** JSON by this schema, or a text of this type. */
-  content?: { schema: z.ZodType; example: unknown } | { type: string; example?: string };
-};
+import { ASSETS } from "./assets.ts";
+import { json, text, type Operation } from "./operation.ts";
 
 const EPOCH = "9f2c41d07a3e";
 const ID = "550e8400-e29b-41d4-a716-446655440000";
 const TS = "2026-11-21T22:53:00.000Z";
 const LEDGER = { due: 140, delivered: 125, dropped: { queue_full: 12 }, queued: 3, unflushed: 0 };
+const NODE = {
+  id: "5b0e7c91",
+  host: "pubsub-0",
+  pid: 1,
+  port: 8000,
+  version: "0.1.0",
+  started_at: TS,
+  connections: 340,
+  subscriptions: 340,
+};
 
 /** Every request over HTTP but `GET /ws`, which the AsyncAPI document has. A test holds it against the routes of the server. */
 export const OPERATIONS: readonly Operation[] = [
@@ -166,6 +153,17 @@ export const OPERATIONS: readonly Operation[] = [
     errors: [],
   },
   {
+    route: "GET /nodes",
+    id: "nodes",
+    summary: "Lists the servers that share one engine; `node` is the one that answers",
+    needs: "admin",
+    answer: json(200, "The nodes", ANSWERS["GET /nodes"], {
+      node: NODE.id,
+      nodes: [NODE],
+    }),
+    errors: ["UNAVAILABLE"],
+  },
+  {
     route: "GET /livez",
     id: "livez",
     summary: "Answers for as long as the process works",
@@ -189,60 +187,5 @@ export const OPERATIONS: readonly Operation[] = [
     answer: text("text/plain", "Metrics", "# TYPE pubsub_topics gauge\npubsub_topics 12\n"),
     errors: [],
   },
-  {
-    route: "GET /",
-    id: "dashboard",
-    summary: "The page that shows topics, subscribers and messages; not with `DASHBOARD=false`",
-    needs: "nothing",
-    answer: text("text/html", "The page"),
-    errors: ["NOT_FOUND"],
-  },
-  {
-    route: "GET /dashboard.js",
-    id: "dashboardScript",
-    summary: "The page's script",
-    needs: "nothing",
-    answer: text("text/javascript", "The script"),
-    errors: ["NOT_FOUND"],
-  },
-  {
-    route: "GET /dashboard.css",
-    id: "dashboardStyle",
-    summary: "The page's style",
-    needs: "nothing",
-    answer: text("text/css", "The style"),
-    errors: ["NOT_FOUND"],
-  },
-  {
-    route: "GET /client.js",
-    id: "clientLibrary",
-    summary: "The client library for browsers, an ES module",
-    needs: "nothing",
-    answer: text("text/javascript", "The module"),
-    errors: [],
-  },
-  {
-    route: "GET /openapi.json",
-    id: "openapi",
-    summary: "This document",
-    needs: "nothing",
-    answer: text("application/json", "OpenAPI 3.1"),
-    errors: [],
-  },
-  {
-    route: "GET /asyncapi.json",
-    id: "asyncapi",
-    summary: "The document of the WebSocket protocol",
-    needs: "nothing",
-    answer: text("application/json", "AsyncAPI 3.0"),
-    errors: [],
-  },
+  ...ASSETS,
 ];
-
-function json(status: number, description: string, schema: z.ZodType, example: unknown): Answer {
-  return { status, description, content: { schema, example } };
-}
-
-function text(type: string, description: string, example?: string): Answer {
-  return { status: 200, description, content: { type, ...(example !== undefined && { example }) } };
-}

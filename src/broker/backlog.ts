@@ -1,5 +1,5 @@
 import type { Readers } from "./fanout.ts";
-import { emptyLedger } from "./ledger.ts";
+import { emptyLedger } from "../protocol/ledger.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 

@@ -1,28 +1,29 @@
 import { CLOSE, topicNotFound } from "../protocol/codes.ts";
-import { encodeEvent, type History, type Place, type TopicText } from "../protocol/encode.ts";
+import type { History, Place, TopicText } from "../protocol/encode.ts";
 import type { Subscribed } from "../protocol/frames.ts";
 import type { EndReason } from "../protocol/ledger.ts";
 import type { HistoryRange, Placed } from "../protocol/messages.ts";
+import type { SubscriberPage, TopicDetail } from "../protocol/nodes.ts";
 import { admit, queueOf } from "./admission.ts";
+import { Appender } from "./appender.ts";
 import { backlogOf, type Backlog } from "./backlog.ts";
 import type { Queue } from "./cursor.ts";
 import { Deletions } from "./deletions.ts";
 import { endingOf } from "./endings.ts";
-import { Fanout, lagAll, type Readers } from "./fanout.ts";
+import { Fanout, type Readers } from "./fanout.ts";
 import { HistoryBudget } from "./history-budget.ts";
 import type { BrokerLimits, BrokerPorts, Peer } from "./ports.ts";
+import { renew } from "./renewal.ts";
 import { outcomeOf, recoveryOf, replayStart, type SubscribeOptions } from "./recovery.ts";
 import { Session } from "./session.ts";
-import { findMessage, historyOf, topicDetail, type SubscriberPage, type TopicDetail } from "./stats.ts";
+import { findMessage, historyOf, topicDetail } from "./stats.ts";
 import { Subscription, type Shared } from "./subscription.ts";
 import { Topic } from "./topic.ts";
 
 /**
  * Holds topics and their subscribers. An engine reports what was published. `flush()` sends it to the subscribers'
- * peers, as far as each takes it.
- *
- * The broker knows no socket, timer or clock, and never waits. A request that cannot be granted throws a
- * `ProtocolError` and changes nothing.
+ * peers, as far as each takes it. The broker never waits. A request that cannot be granted throws a `ProtocolError` and
+ * changes nothing.
  *
  * | append()       | constant for each message; flushes first if the topic is full |
  * | flush()        | linear in the subscribers of the topics published to, and in what lagging ones are sent |
@@ -36,6 +37,7 @@ export class Broker {
   readonly #budget: HistoryBudget;
   readonly #shared: Shared;
   readonly #fanout: Fanout;
+  readonly #appender: Appender;
   readonly #deletions: Deletions;
   #subscriptions = 0;
 
@@ -46,6 +48,7 @@ export class Broker {
     const { metrics, observer } = ports;
     this.#shared = { budget: this.#budget, metrics, observer };
     this.#fanout = new Fanout({ metrics, observer, tooSlow: this.#disconnect });
+    this.#appender = new Appender(ports, this.#budget, this.#fanout, () => this.flush());
     this.#deletions = new Deletions({ soon: ports.soon, end: (one) => this.#end(one, "topic_deleted") });
   }
 
@@ -71,36 +74,29 @@ export class Broker {
     this.#deletions.add(subscriptions.values());
   }
 
+  /** Begins a new epoch of the topic, after `seq`. Its subscribers stay, and are told; see {@link renew}. */
+  epochChanged(text: TopicText, seq: number): void {
+    const readers = this.#readers(text.topic);
+    this.flush();
+    this.#budget.remove(readers.topic.log);
+    const topic = new Topic(text, seq, this.#limits);
+    this.#budget.add(topic.log);
+    this.#topics.set(topic.name, renew(readers, topic, this.#fanout, this.#shared));
+  }
+
+  /** Ends the subscription of that id, because another node has one now. */
+  takenOver(name: string, clientId: string): void {
+    const subscription = this.#topics.get(name)?.subscriptions.get(clientId);
+    if (subscription !== undefined) this.#end(subscription, "replaced");
+  }
+
   /**
-   * Makes `messages` the newest events of the topic, for everyone who is subscribed at this moment.
-   *
-   * It ignores events that the log already has. If `first` jumps ahead, it tells the subscribers of a gap.
+   * Makes these messages the newest of the topic. It ignores those that it has. If `first` jumps ahead, the subscribers are
+   * told of a gap.
    */
-  append(name: string, { first, ts, messages, findable, traceparent }: Placed): void {
+  append(name: string, placed: Placed): void {
     const readers = this.#topics.get(name);
-    if (readers === undefined) return;
-    const { topic, subscriptions } = readers;
-    const { log, text } = topic;
-    if (first > log.newest + 1) this.#skipTo(readers, first - 1);
-    const before = log.newest;
-    let seq = first;
-    let due = 0;
-    for (const message of messages) {
-      if (seq++ <= log.newest) continue;
-      if (topic.full || this.#budget.over) {
-        this.#ports.flushing();
-        this.flush();
-      }
-      due += subscriptions.size;
-      const event = encodeEvent(text, log.newest + 1, message, ts, traceparent);
-      this.#budget.append(log, event, findable ? message.id.toLowerCase() : undefined);
-      this.#fanout.append(readers, event);
-    }
-    const added = log.newest - before;
-    if (added === 0) return;
-    this.#ports.metrics.published(added);
-    this.#ports.metrics.due(due);
-    this.#ports.wake(added, subscriptions.size);
+    if (readers !== undefined) this.#appender.append(readers, placed);
   }
 
   /** The place of a message that was appended as findable, if history still has it. */
@@ -123,13 +119,8 @@ export class Broker {
    * @throws {ProtocolError} `TOPIC_NOT_FOUND`, `LIMIT_EXCEEDED`, `BAD_REQUEST` for a position that is not there yet
    */
   subscribe(session: Session, name: string, clientId: string, options: SubscribeOptions = {}): Subscribed {
-    const readers = this.#readers(name);
-    const { topic, subscriptions } = readers;
-    const start = replayStart(topic, options);
-    const queue = queueOf(topic, options);
-    const current = subscriptions.get(clientId);
-    const own = current?.session === session ? current : undefined;
-    if (own === undefined) admit(session, topic, current, this.#limits.maxSubscriptionsPerConnection);
+    const { readers, start, queue, own } = this.#admission(session, name, clientId, options);
+    const { topic } = readers;
     this.#deletions.endThoseOf(session);
     const subscription = own ?? this.#begin(readers, clientId, session, queue);
     if (options.queue !== undefined || options.overflow !== undefined) subscription.queue = queue;
@@ -140,6 +131,11 @@ export class Broker {
     const recovery = recoveryOf(topic, options.since, Math.min(start ?? 0, subscription.position));
     if (options.since !== undefined) this.#ports.metrics.resumed(outcomeOf(recovery));
     return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay, ...recovery };
+  }
+
+  /** Throws what {@link subscribe} would throw now, and changes nothing. */
+  check(session: Session, name: string, clientId: string, options: SubscribeOptions = {}): void {
+    this.#admission(session, name, clientId, options);
   }
 
   /**
@@ -170,9 +166,7 @@ export class Broker {
     if (this.#budget.over) this.#ports.observer.trimmed(this.#budget.trim(), this.#limits.historyMemoryBytes);
   }
 
-  // Queries.
-
-  /** The number of topics and subscriptions, and the memory that history takes, in bytes. */
+  /** History is in bytes. */
   get stats(): { topics: number; subscriptions: number; historyBytes: number } {
     return { topics: this.#topics.size, subscriptions: this.#subscriptions, historyBytes: this.#budget.used };
   }
@@ -187,9 +181,8 @@ export class Broker {
     return this.#topics.get(name)?.subscriptions.size ?? 0;
   }
 
-  /** The epoch of a topic; undefined if there is no such topic. */
-  epochOf(name: string): string | undefined {
-    return this.#topics.get(name)?.topic.epoch;
+  isSubscribed(name: string, clientId: string): boolean {
+    return this.#topics.get(name)?.subscriptions.has(clientId) === true;
   }
 
   /** @throws {ProtocolError} `TOPIC_NOT_FOUND` */
@@ -208,6 +201,17 @@ export class Broker {
     this.end(subscription.session, "connection_closed");
     subscription.peer.close(CLOSE.slowConsumer);
   };
+
+  #admission(session: Session, name: string, clientId: string, options: SubscribeOptions) {
+    const readers = this.#readers(name);
+    const { topic, subscriptions } = readers;
+    const start = replayStart(topic, options);
+    const queue = queueOf(topic, options);
+    const current = subscriptions.get(clientId);
+    const own = current?.session === session ? current : undefined;
+    if (own === undefined) admit(session, topic, current, this.#limits.maxSubscriptionsPerConnection);
+    return { readers, start, queue, own };
+  }
 
   #begin({ topic, subscriptions }: Readers, clientId: string, session: Session, queue: Queue) {
     const current = subscriptions.get(clientId);
@@ -229,17 +233,12 @@ export class Broker {
     subscription.addTo(topic.ended);
     session.remove(subscription);
     // Subscriptions of a deleted topic are no longer counted, and a new topic may have its name.
-    if (!topic.deleted && this.#topics.get(topic.name)?.subscriptions.delete(clientId)) this.#subscriptions--;
+    if (!topic.deleted && this.#topics.get(topic.name)?.subscriptions.delete(clientId)) {
+      this.#subscriptions--;
+      if (reason !== "replaced") this.#ports.left(topic.name, clientId);
+    }
     this.#ports.observer.ended(subscription, reason);
     if (notice !== undefined) peer.notice(notice(topic.name));
-  }
-
-  /** Moves the head of a topic past events that the engine did not report. */
-  #skipTo(readers: Readers, newest: number): void {
-    this.flush();
-    lagAll(readers);
-    this.#ports.metrics.due((newest - readers.topic.log.newest) * readers.subscriptions.size);
-    this.#budget.skipTo(readers.topic.log, newest);
   }
 
   #readers(name: string): Readers {

@@ -1,6 +1,6 @@
 import type { Overflow } from "../protocol/frames.ts";
 import type { Dropped } from "../protocol/ledger.ts";
-import { addDropped } from "./ledger.ts";
+import { addDropped } from "../protocol/ledger.ts";
 
 /** The events that a log holds: the `seq` of the oldest and of the newest. */
 export type LogBounds = { readonly oldest: number; readonly newest: number };

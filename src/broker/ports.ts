@@ -48,7 +48,6 @@ export interface Peer {
 
 /** What the broker counts. */
 export interface BrokerMetrics {
-  published(messages: number): void;
   /** Events were handed to a subscriber's peer. */
   delivered(events: number): void;
   /** So many events more are to be sent: to each subscriber what was published, and replay. */
@@ -97,6 +96,8 @@ export type BrokerPorts = {
   wake(messages: number, subscribers: number): void;
   /** Called before the broker flushes by itself, in the middle of a publish. */
   flushing(): void;
+  /** A subscription has ended, other than by a takeover or with its topic: its `client_id` is free. */
+  left(topic: string, clientId: string): void;
   /** Runs `work` in the next turn of the event loop. */
   readonly soon: (work: () => void) => void;
   metrics: BrokerMetrics;

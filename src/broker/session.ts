@@ -25,6 +25,11 @@ export class Session implements Batch {
     return this.subscriptions[0];
   }
 
+  /** The id that it subscribes under, and whose that is. */
+  claim(clientId: string): { clientId: string; owner: string | undefined } {
+    return { clientId, owner: this.owner };
+  }
+
   add(subscription: Subscription<Session>): void {
     // Events of several topics go out in one batch, so each subscription needs a cursor of its own.
     for (const other of this.subscriptions) other.lag();

@@ -1,8 +1,8 @@
 import { slowConsumer } from "../protocol/encode.ts";
-import type { Dropped, EndReason, Ledger } from "../protocol/ledger.ts";
+import type { Dropped, DropReason, Ledger } from "../protocol/ledger.ts";
 import { Cursor, type Losses, type Queue } from "./cursor.ts";
 import type { HistoryBudget, PinnedReplay } from "./history-budget.ts";
-import { addDropped, totalOf } from "./ledger.ts";
+import { addDropped, totalOf } from "../protocol/ledger.ts";
 import type { BrokerMetrics, BrokerObserver, Peer } from "./ports.ts";
 import type { Topic } from "./topic.ts";
 
@@ -191,7 +191,7 @@ export class Subscription<Session> {
    *
    * @param tell whether the client is told of the unsent events as a gap
    */
-  end(reason: EndReason, tell: boolean): void {
+  end(reason: DropReason, tell: boolean): void {
     this.lag();
     const { log } = this.topic;
     if (this.pending) {

@@ -1,6 +1,6 @@
 import type { TopicText } from "../protocol/encode.ts";
 import type { Ledger } from "../protocol/ledger.ts";
-import { emptyLedger } from "./ledger.ts";
+import { emptyLedger } from "../protocol/ledger.ts";
 import { TopicLog } from "./log.ts";
 import { BATCH_BYTES } from "./ports.ts";
 

@@ -9,7 +9,8 @@ import {
   type TopicText,
 } from "../protocol/encode.ts";
 import type { HistoryRange, Message, Placed, Publication } from "../protocol/messages.ts";
-import type { Engine, LocalBroker, TopicHead } from "./engine.ts";
+import type { NodeInfo, SubscriberPage, TopicDetail } from "../protocol/nodes.ts";
+import type { Claim, Engine, LocalBroker, Subscribing, TopicSummary, Totals } from "./engine.ts";
 
 export type MemoryEngineLimits = {
   maxTopics: number;
@@ -25,6 +26,10 @@ export type MemoryEnginePorts = {
   clock: { iso(): string };
   /** Makes a short random string for the epoch of a topic, never the same one twice. */
   makeEpoch(): string;
+  /** What this process shows of itself. */
+  node(): NodeInfo;
+  /** So many messages have got their place. */
+  published(messages: number): void;
 };
 
 type Topic = { readonly text: TopicText; seq: number };
@@ -34,6 +39,7 @@ export class MemoryEngine implements Engine {
   readonly #limits: MemoryEngineLimits;
   readonly #ports: MemoryEnginePorts;
   readonly #topics = new Map<string, Topic>();
+  readonly away = undefined;
   #closed = false;
 
   constructor(limits: MemoryEngineLimits, ports: MemoryEnginePorts) {
@@ -45,6 +51,8 @@ export class MemoryEngine implements Engine {
     this.#closed = true;
   }
 
+  release(): void {}
+
   createTopic(name: string): void {
     this.#create(name);
   }
@@ -55,8 +63,25 @@ export class MemoryEngine implements Engine {
     this.#ports.broker.topicDeleted(name);
   }
 
-  listTopics(): readonly TopicHead[] {
-    return [...this.#topics.values()].map(({ text, seq }) => ({ name: text.topic, epoch: text.epoch, seq }));
+  listTopics(): readonly TopicSummary[] {
+    const { broker } = this.#ports;
+    return [...this.#topics.values()].map(({ text: { topic, epoch }, seq }) => {
+      return { name: topic, epoch, seq, subscribers: broker.subscribersOf(topic) };
+    });
+  }
+
+  totals(): Totals {
+    const { topics, subscriptions } = this.#ports.broker.stats;
+    return { topics, subscribers: subscriptions };
+  }
+
+  nodes(): readonly NodeInfo[] {
+    return [this.#ports.node()];
+  }
+
+  topicDetail(name: string, page: SubscriberPage): TopicDetail {
+    this.findTopic(name);
+    return this.#ports.broker.topicDetail(name, page);
   }
 
   findTopic(name: string): void {
@@ -64,9 +89,13 @@ export class MemoryEngine implements Engine {
     if (!this.#topics.has(name)) throw topicNotFound(name);
   }
 
-  openTopic(name: string): void {
+  subscribe<T>(name: string, _claim: Claim, { begin }: Subscribing<T>): T {
+    const before = this.#topics.get(name)?.text.epoch;
     this.#topicInUse(name);
+    return begin(before);
   }
+
+  left(): void {}
 
   publish(
     name: string,
@@ -84,6 +113,7 @@ export class MemoryEngine implements Engine {
     const seq = topic.seq + messages.length;
     accepted({ text, first, seq, ts, count: messages.length, duplicate: false });
     topic.seq = seq;
+    this.#ports.published(messages.length);
     broker.append(name, { first, ts, messages, findable: dedupe, traceparent });
   }
 

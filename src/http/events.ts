@@ -62,20 +62,26 @@ async function open(
   { auth, broker, engine, events }: Deps,
   topic: string,
   stream: StreamRequest,
-  { last_n, client_id = Bun.randomUUIDv7(), queue, overflow }: EventsQuery,
+  { last_n, client_id: clientId = Bun.randomUUIDv7(), queue, overflow }: EventsQuery,
   since: EventsQuery["since"],
 ): Promise<Response> {
-  // Read before the topic is opened: a `SEQ` without an epoch names no position in a topic that this request creates.
-  const present = broker.epochOf(topic) ?? "";
   const { signal } = stream.request;
-  await engine.openTopic(topic);
-  // The client has hung up while the engine was asked: nobody reads this answer.
-  if (signal.aborted) return new Response(null, { status: 204 });
-  checkStill(auth, stream.grant, "subscribe", topic);
-  // A client that comes back asks for what it missed. The `last_n` that it first asked for no longer counts.
-  if (since === undefined) return events.open(stream, topic, client_id, { last_n, queue, overflow });
-  const position = { seq: since.seq, epoch: since.epoch ?? present };
-  return events.open(stream, topic, client_id, { since: position, queue, overflow });
+  const peer = events.prepare(stream);
+  // A client that comes back asks for what it missed. The `last_n` that it first asked for no longer counts. A `SEQ` without
+  // an epoch names no position in a topic that this request creates.
+  const optionsAfter = (before = "") => {
+    if (since === undefined) return { last_n, queue, overflow };
+    return { since: { seq: since.seq, epoch: since.epoch ?? before }, queue, overflow };
+  };
+  return engine.subscribe(topic, peer.session.claim(clientId), {
+    check: (before) => broker.check(peer.session, topic, clientId, optionsAfter(before)),
+    begin: (before) => {
+      // The client has hung up while the engine was asked: nobody reads this answer.
+      if (signal.aborted) return new Response(null, { status: 204 });
+      checkStill(auth, stream.grant, "subscribe", topic);
+      return events.open(stream, peer, topic, clientId, optionsAfter(before));
+    },
+  });
 }
 
 /**

@@ -1,12 +1,12 @@
-import type { Broker } from "../broker/broker.ts";
-import { shuttingDown } from "../protocol/codes.ts";
+import type { Engine } from "../engine/engine.ts";
+import { shuttingDown, unavailable } from "../protocol/codes.ts";
 
 /** `GET /health` @param startedAt milliseconds, as `performance.now()` counts them */
-export function health({ broker, startedAt }: { broker: Broker; startedAt: number }) {
-  return (): Response => {
+export function health({ engine, startedAt }: { engine: Engine; startedAt: number }) {
+  return async (): Promise<Response> => {
+    const { topics, subscribers } = await engine.totals();
     const uptimeSec = Math.floor((performance.now() - startedAt) / 1000);
-    const { topics, subscriptions } = broker.stats;
-    return Response.json({ uptime_sec: uptimeSec, topics, subscribers: subscriptions });
+    return Response.json({ uptime_sec: uptimeSec, topics, subscribers });
   };
 }
 
@@ -16,9 +16,15 @@ export function livez(): Response {
 }
 
 /** `GET /readyz` */
-export function readyz({ stopping }: { stopping: () => boolean }) {
+export function readyz({ engine, stopping }: { engine: Engine; stopping: () => boolean }) {
   return (): Response => {
     if (stopping()) throw shuttingDown();
+    if (engine.away !== undefined) throw unavailable(engine.away);
     return Response.json({ status: "ok" });
   };
+}
+
+/** `GET /nodes` */
+export function nodes({ engine, nodeId }: { engine: Engine; nodeId: string }) {
+  return async (): Promise<Response> => Response.json({ node: nodeId, nodes: await engine.nodes() });
 }

@@ -1,4 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
+import type { Engine } from "../engine/engine.ts";
 import { byLabel, exposition, gauge } from "../ops/exposition.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { processMetrics } from "../ops/process-metrics.ts";
@@ -11,6 +12,7 @@ export type Limits = Readonly<Record<string, number>>;
 
 type Deps = {
   broker: Broker;
+  engine: Engine;
   registry: PeerRegistry;
   closing: Closing;
   metrics: Metrics;
@@ -19,7 +21,7 @@ type Deps = {
 };
 
 /** `GET /metrics`, in the Prometheus text format. */
-export function showMetrics({ broker, registry, closing, metrics, limits, maxFiles }: Deps) {
+export function showMetrics({ broker, engine, registry, closing, metrics, limits, maxFiles }: Deps) {
   const counted = metrics.all;
   const ofProcess = processMetrics(maxFiles);
   return (): Response => {
@@ -30,8 +32,11 @@ export function showMetrics({ broker, registry, closing, metrics, limits, maxFil
       gauge("events_queued", "Events that wait for a connection to take more.", () => queued),
       gauge("events_unflushed", "Events that wait for the flush of what was just published.", () => unflushed),
       gauge("events_dropped_unreported", "Events dropped whose subscribers are not told yet.", () => unreported),
-      gauge("topics", "Topics.", () => topics),
-      gauge("subscriptions", "Subscriptions, all topics together.", () => subscriptions),
+      gauge("engine_up", "Whether the engine can be reached; always, in memory.", () =>
+        engine.away === undefined ? 1 : 0,
+      ),
+      gauge("topics", "Topics that this node has used.", () => topics),
+      gauge("subscriptions", "Subscriptions at this node, all topics together.", () => subscriptions),
       gauge("subscriptions_lagging", "Subscriptions that something is queued for.", () => lagging),
       gauge("connections", "Clients connected, by transport.", () =>
         byLabel(

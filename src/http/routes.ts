@@ -16,7 +16,7 @@ import { dashboard } from "./dashboard.ts";
 import { asyncApiDocument, openApiDocument } from "./documents.ts";
 import { openEvents } from "./events.ts";
 import { readSlowly, type LargeAnswers } from "./large-answers.ts";
-import { health, livez, readyz } from "./health.ts";
+import { health, livez, nodes, readyz } from "./health.ts";
 import { publishMessages, readHistory } from "./messages.ts";
 import { showMetrics, type Limits } from "./metrics.ts";
 import { guarded, refuse, route, type Handler, type Methods, type RouteDeps } from "./route.ts";
@@ -26,6 +26,8 @@ import { createTopic, deleteTopic, listTopics, showTopic, stats } from "./topics
 export type HttpDeps = RouteDeps & {
   broker: Broker;
   engine: Engine;
+  /** What this node is called. */
+  nodeId: string;
   registry: PeerRegistry;
   closing: Closing;
   events: SseTransport;
@@ -73,6 +75,7 @@ export function routes(deps: HttpDeps) {
     "/topics/:name/events": always({ GET: subscriber(openEvents(deps)) }),
     "/health": always({ GET: anyone(health(deps)) }),
     "/stats": always({ GET: admin(large(stats(deps))) }),
+    "/nodes": always({ GET: admin(nodes(deps)) }),
     "/metrics": always({ GET: admin(showMetrics(deps)) }),
     // A page loads it as a module, with which no header can go.
     "/client.js": always({ GET: open(clientScript()) }),

@@ -4,10 +4,14 @@ export class Clock {
   #iso = "";
 
   iso(): string {
-    const now = Date.now();
-    if (now !== this.#ms) {
-      this.#ms = now;
-      this.#iso = new Date(now).toISOString();
+    return this.isoOf(Date.now());
+  }
+
+  /** @param ms milliseconds since 1970 UTC */
+  isoOf(ms: number): string {
+    if (ms !== this.#ms) {
+      this.#ms = ms;
+      this.#iso = new Date(ms).toISOString();
     }
     return this.#iso;
   }

@@ -4,6 +4,7 @@ import { TRANSPORTS, type Transport } from "../protocol/frames.ts";
 import { DROP_REASONS, END_REASONS, RESUME_OUTCOMES } from "../protocol/ledger.ts";
 import type { DropReason, Dropped, EndReason, ResumeOutcome } from "../protocol/ledger.ts";
 import { ALL_ENDINGS, type Ending } from "./connection-endings.ts";
+import { EngineMetrics } from "./engine-metrics.ts";
 import { byLabel, counter, gauge, histogram, type Metric } from "./exposition.ts";
 import { Histogram, SHORT_SECONDS } from "./histogram.ts";
 import { HttpDurations } from "./http-durations.ts";
@@ -39,7 +40,9 @@ export class Metrics implements BrokerMetrics {
   readonly sent: Sent = { websocket: 0, sse: 0 };
   readonly loopDelay = new Histogram(SHORT_SECONDS);
   readonly http = new HttpDurations();
+  readonly engine = new EngineMetrics();
 
+  /** Messages have got their place through this node. */
   published(messages: number): void {
     this.#published += messages;
   }
@@ -121,7 +124,7 @@ export class Metrics implements BrokerMetrics {
     const bytes = (name: string, help: string, counts: Received | Sent) =>
       counter(name, help, () => byLabel("transport", Object.entries(counts)));
     return [
-      counter("messages_published", "Messages published.", () => this.#published),
+      counter("messages_published", "Messages published at this node.", () => this.#published),
       counter("events_due", "Events to be sent: published while subscribed, and replay asked for.", () => this.#due),
       counter("events_delivered", "Events handed to a subscriber's connection.", () => this.#delivered),
       total(
@@ -181,6 +184,7 @@ export class Metrics implements BrokerMetrics {
       histogram("http_request_duration_seconds", "From an HTTP request until its answer begins.", () =>
         this.http.samples(),
       ),
+      ...this.engine.all,
     ];
   }
 }

@@ -43,6 +43,7 @@ export type Close = (typeof CLOSE)[keyof typeof CLOSE];
 
 /** The settings that a `LIMIT_EXCEEDED` or a `TOO_LARGE` may be about. */
 export const LIMITS = [
+  "ENGINE_PENDING_BYTES",
   "MAX_BATCH_MESSAGES",
   "MAX_BYTES_PER_SECOND",
   "MAX_CONNECTIONS",
@@ -80,8 +81,19 @@ export function shuttingDown(): ProtocolError {
   return new ProtocolError("SHUTTING_DOWN", "The server is shutting down");
 }
 
+/** @param reason why the engine cannot do it */
+export function unavailable(reason: string): ProtocolError {
+  return new ProtocolError("UNAVAILABLE", reason);
+}
+
 export function topicNotFound(topic: string): ProtocolError {
   return new ProtocolError("TOPIC_NOT_FOUND", `Topic '${topic}' not found`, { topic });
+}
+
+/** A position is of another epoch than the topic's. */
+export function epochOver(topic: string, asked: string, present: string): ProtocolError {
+  const message = `Epoch '${asked}' of topic '${topic}' is over: it is '${present}' now`;
+  return new ProtocolError("EPOCH_OVER", message, { topic });
 }
 
 /** The credential does not allow the action, on that topic if there is one. */

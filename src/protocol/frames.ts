@@ -12,7 +12,7 @@ export type Transport = (typeof TRANSPORTS)[number];
 export const OVERFLOWS = ["drop_oldest", "latest", "disconnect"] as const;
 export type Overflow = (typeof OVERFLOWS)[number];
 
-/** A place in a topic's life. `seq` counts from 1 in each epoch; 0 is before the first message. */
+/** A place in a topic's life. `seq` counts from 1, and goes on counting in a new epoch of the same topic; 0 is before the first message. */
 export type Position = { epoch: string; seq: number };
 
 /** Every `seq` from first to last, both included. */
@@ -84,6 +84,8 @@ export type Answer =
 /** A frame that is neither an answer nor an event. */
 export type Notice =
   | { type: "info"; msg: "topic_deleted"; topic: string; reason?: "shutdown" | undefined }
+  /** The engine lost the topic's past. What was sent before stays valid; events of the new epoch come after `seq`. */
+  | ({ type: "info"; msg: "epoch_changed"; topic: string } & Position)
   | { type: "info"; msg: "subscription_replaced"; topic: string }
   | { type: "info"; msg: "subscription_revoked"; topic: string }
   | { type: "info"; msg: "token_expired" }

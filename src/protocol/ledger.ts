@@ -30,6 +30,8 @@ export const DROP_REASONS = [
   "not_in_history",
   /** The subscriber asked for another replay, which starts after them. */
   "skipped",
+  /** The topic began a new epoch before they were sent. */
+  "epoch_changed",
   ...END_REASONS,
 ] as const;
 
@@ -52,3 +54,30 @@ export type Ledger = {
   /** Were published in this turn of the event loop, or within `FLUSH_INTERVAL_MS`, and wait for its flush. */
   unflushed: number;
 };
+
+export function emptyLedger(): Ledger {
+  return { due: 0, delivered: 0, dropped: {}, queued: 0, unflushed: 0 };
+}
+
+/** Adds what happened to the events of `one` to `sum`. */
+export function addTo(sum: Ledger, one: Ledger): void {
+  sum.due += one.due;
+  sum.delivered += one.delivered;
+  sum.queued += one.queued;
+  sum.unflushed += one.unflushed;
+  addDropped(sum.dropped, one.dropped);
+}
+
+/** Adds up dropped events reason by reason. */
+export function addDropped(sum: Dropped, more: Dropped): void {
+  for (const reason of DROP_REASONS) {
+    const events = more[reason] ?? 0;
+    if (events > 0) sum[reason] = (sum[reason] ?? 0) + events;
+  }
+}
+
+export function totalOf(dropped: Dropped): number {
+  let total = 0;
+  for (const reason of DROP_REASONS) total += dropped[reason] ?? 0;
+  return total;
+}

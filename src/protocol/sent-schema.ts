@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ERRORS, type AnswerCode } from "./codes.ts";
 import { TRANSPORTS, type Problem, type ServerFrame } from "./frames.ts";
-import { DROP_REASONS, type Ledger } from "./ledger.ts";
+import { ledger, nodeInfo } from "./nodes.ts";
 import { payloadIn, SUBSCRIBERS_PAGE, traceparent } from "./schema.ts";
 
 const text = z.string().min(1);
@@ -53,6 +53,7 @@ export const SENT_FRAMES = {
     error: z.strictObject({ code: z.literal("SLOW_CONSUMER"), message: text, dropped: z.int().min(1), ...range }),
   }),
   topicDeleted: info("topic_deleted", { topic: text, reason: z.literal("shutdown").optional() }),
+  epochChanged: info("epoch_changed", { topic: text, epoch: text, seq }),
   subscriptionReplaced: info("subscription_replaced", { topic: text }),
   subscriptionRevoked: info("subscription_revoked", { topic: text }),
   tokenExpired: info("token_expired", {}),
@@ -61,16 +62,6 @@ export const SENT_FRAMES = {
 } as const;
 
 export const serverFrame: z.ZodType<ServerFrame> = z.union(Object.values(SENT_FRAMES));
-
-const count = z.int().min(0);
-
-const ledger: z.ZodType<Ledger> = z.strictObject({
-  due: count,
-  delivered: count,
-  dropped: z.partialRecord(z.enum(DROP_REASONS), count),
-  queued: count,
-  unflushed: count,
-});
 
 /** A subscriber, as a topic's detail shows it. */
 const subscriber = z.strictObject({
@@ -96,6 +87,8 @@ export const ANSWERS = {
     ledger,
     subscribers_total: z.int().min(0),
     subscribers: z.array(subscriber).max(SUBSCRIBERS_PAGE),
+    /** Nodes that did not answer in time: what they have is missing here. */
+    unanswered: z.int().min(1).optional(),
   }),
   "DELETE /topics/:name": z.strictObject({ status: z.literal("deleted"), topic: text }),
   "GET /topics/:name/messages": z.strictObject({
@@ -119,6 +112,7 @@ export const ANSWERS = {
   "GET /stats": z.strictObject({
     topics: z.record(text, z.strictObject({ messages: seq, subscribers: z.int().min(0) })),
   }),
+  "GET /nodes": z.strictObject({ node: text, nodes: z.array(nodeInfo) }),
   // Documents of other standards, which other tools check.
   "GET /openapi.json": z.looseObject({ openapi: z.literal("3.1.0") }),
   "GET /asyncapi.json": z.looseObject({ asyncapi: z.literal("3.0.0") }),

@@ -127,6 +127,11 @@ export class SsePeer implements ConnectedPeer {
   notice(notice: Notice): void {
     const text = encodeNotice(notice, this.#deps.clock.iso());
     if (notice.type === "info") {
+      if (notice.msg === "epoch_changed") {
+        this.#epoch = notice.epoch;
+        this.#put(streamEvent(text, { name: "info", id: eventId(notice) }));
+        return;
+      }
       this.#put(streamEvent(text, { name: "info" }));
       return;
     }

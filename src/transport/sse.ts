@@ -36,19 +36,32 @@ export class SseTransport {
     if (registry.full) registry.checkRoom(address);
   }
 
-  /** @throws {ProtocolError} if the connection or the subscription cannot be granted */
-  open(
-    { request, server, address, grant }: StreamRequest,
-    topic: string,
-    clientId: string,
-    options: SubscribeOptions,
-  ): Response {
+  /**
+   * Takes in a client that is to subscribe.
+   *
+   * @throws {ProtocolError} `LIMIT_EXCEEDED` if there may be no more connections
+   */
+  prepare({ request, server, address, grant }: StreamRequest): SsePeer {
     const { registry } = this.#peerDeps;
     registry.checkRoom(address);
     const remote = server.requestIP(request) ?? undefined;
     const from = { address, remote, traceparent: traceparentIn(request.headers) };
     const peer = new SsePeer(this.#peerDeps, from, (self) => this.#broker.connect(self));
     authorize(peer, grant);
+    return peer;
+  }
+
+  /** @throws {ProtocolError} if the connection or the subscription cannot be granted */
+  open(
+    { request, server, address }: StreamRequest,
+    peer: SsePeer,
+    topic: string,
+    clientId: string,
+    options: SubscribeOptions,
+  ): Response {
+    const { registry } = this.#peerDeps;
+    // Others may have connected since it was taken in.
+    registry.checkRoom(address);
     const subscribed = this.#broker.subscribe(peer.session, topic, clientId, options);
     registry.add(peer);
     peer.begin(subscribed, options.overflow);

@@ -132,12 +132,15 @@ export class WebSocketTransport {
           if (request.ack) to.answerText(encodePublished(published, request.batch, requestId));
         });
       case "subscribe":
-        return after(engine.openTopic(request.topic), () => {
-          // The client may have gone while the engine was asked.
-          if (!peer.open) return;
-          this.#checkAccess(peer, request);
-          const subscribed = broker.subscribe(peer.session, request.topic, request.client_id, request);
-          this.#answer(to, { type: "ack", status: "ok", ...subscribed }, requestId);
+        return engine.subscribe(request.topic, peer.session.claim(request.client_id), {
+          check: () => broker.check(peer.session, request.topic, request.client_id, request),
+          begin: () => {
+            // The client may have gone while the engine was asked.
+            if (!peer.open) return;
+            this.#checkAccess(peer, request);
+            const subscribed = broker.subscribe(peer.session, request.topic, request.client_id, request);
+            this.#answer(to, { type: "ack", status: "ok", ...subscribed }, requestId);
+          },
         });
       case "unsubscribe":
         return after(engine.findTopic(request.topic), () => {

@@ -107,7 +107,7 @@ test("one that subscribes anew under its id while it waits is told of the end fi
   const storyBefore = back.peer.story;
   const ack = broker.subscribe(back.session, "t", back.clientId);
   expect(storyBefore).toEqual(["1", "topic_deleted"]);
-  expect(ack).toMatchObject({ topic: "t", seq: 0, epoch: broker.epochOf("t") });
+  expect(ack).toMatchObject({ topic: "t", seq: 0, epoch: broker.topicDetail("t").epoch });
   expect([broker.stats.subscriptions, broker.subscribersOf("other"), broker.subscribersOf("t")]).toEqual([2, 1, 1]);
   turnsLeft();
   publish("t", 2);

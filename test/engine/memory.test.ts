@@ -4,6 +4,7 @@ import type { LocalBroker } from "../../src/engine/engine.ts";
 import type { Published } from "../../src/protocol/encode.ts";
 import type { Message } from "../../src/protocol/messages.ts";
 import { ID } from "../support/client.ts";
+import { NODE } from "../support/make-broker.ts";
 
 const messages = (count: number) => Array.from({ length: count }, (_, i) => ({ id: ID, payload: String(i) }));
 
@@ -16,14 +17,22 @@ function setUp(limits: Partial<MemoryEngineLimits> = {}) {
     topicDeleted: (name) => void told.push(`${name} deleted`),
     append: (name, { first, ts, messages: { length } }) =>
       void told.push(`${length} to ${name} from ${first} at ${ts}`),
+    epochChanged: () => expect.unreachable(),
+    takenOver: () => expect.unreachable(),
     find: () => undefined,
     history: () => {
       throw new Error("Nobody asks for history here");
     },
+    topicDetail: () => {
+      throw new Error("Nobody asks for details here");
+    },
+    subscribersOf: () => 3,
+    isSubscribed: () => false,
+    stats: { topics: 1, subscriptions: 3 },
   };
   const engine = new MemoryEngine(
     { maxTopics: 2, maxMessageBytes: 1000, autoCreateTopics: false, ...limits },
-    { broker, clock: { iso: () => "now" }, makeEpoch: () => `e${++epochs}` },
+    { broker, clock: { iso: () => "now" }, makeEpoch: () => `e${++epochs}`, node: () => NODE, published: () => {} },
   );
   const accepted: Published[] = [];
   const publish = (name: string, count: number) =>
@@ -33,6 +42,9 @@ function setUp(limits: Partial<MemoryEngineLimits> = {}) {
     });
   return { engine, told, accepted, publish };
 }
+
+const use = (engine: MemoryEngine, name: string) =>
+  engine.subscribe(name, { clientId: "me", owner: undefined }, { check: () => {}, begin: () => {} });
 
 const protocolError = (code: string) => expect.objectContaining({ name: "ProtocolError", code });
 
@@ -52,7 +64,7 @@ test("MemoryEngine answers plainly, and hands over what it has placed after it w
     { first: 1, seq: 1, ts: "now", text: { topic: "t", epoch: "e1" } },
     { first: 2, seq: 4, ts: "now" },
   ]);
-  expect(engine.listTopics()).toEqual([{ name: "t", epoch: "e1", seq: 4 }]);
+  expect(engine.listTopics()).toEqual([{ name: "t", epoch: "e1", seq: 4, subscribers: 3 }]);
 });
 
 test("MemoryEngine gives each life of a topic an epoch of its own, and its numbers begin anew", () => {
@@ -62,19 +74,19 @@ test("MemoryEngine gives each life of a topic an epoch of its own, and its numbe
   engine.deleteTopic("t");
   engine.createTopic("t");
   publish("t", 1);
-  expect(engine.listTopics()).toEqual([{ name: "t", epoch: "e2", seq: 1 }]);
+  expect(engine.listTopics()).toEqual([{ name: "t", epoch: "e2", seq: 1, subscribers: 3 }]);
   expect(told).toContain("t deleted");
 });
 
 test("MemoryEngine creates a topic by its first use only where it may", () => {
   const closed = setUp();
-  for (const use of [() => closed.publish("t", 1), () => closed.engine.openTopic("t")]) {
-    expect(use).toThrow(protocolError("TOPIC_NOT_FOUND"));
+  for (const first of [() => closed.publish("t", 1), () => use(closed.engine, "t")]) {
+    expect(first).toThrow(protocolError("TOPIC_NOT_FOUND"));
   }
   expect(closed.told).toEqual([]);
   const open = setUp({ autoCreateTopics: true });
   open.publish("a", 1);
-  open.engine.openTopic("b");
+  use(open.engine, "b");
   expect(() => open.engine.findTopic("c")).toThrow(protocolError("TOPIC_NOT_FOUND"));
   expect(() => open.publish("c", 1)).toThrow(protocolError("LIMIT_EXCEEDED"));
   expect(open.engine.listTopics()).toHaveLength(2);
@@ -115,7 +127,7 @@ test("MemoryEngine that is closed refuses everything but to list its topics", ()
     () => engine.createTopic("u"),
     () => engine.deleteTopic("t"),
     () => engine.findTopic("t"),
-    () => engine.openTopic("t"),
+    () => use(engine, "t"),
     () => publish("t", 1),
     () => engine.history("t", { most: 1 }),
   ];

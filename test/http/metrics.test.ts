@@ -49,7 +49,7 @@ async function moved(server: Server, act: () => Promise<unknown>, besides = TRAF
 
 async function gauges(server: Server): Promise<Record<string, number>> {
   const all = [...samplesOf(await scrape(server), "gauge")];
-  return Object.fromEntries(all.filter(([name]) => !/^(configured_limit|build_info)/.test(name)));
+  return Object.fromEntries(all.filter(([name]) => !/^(configured_limit|build_info|engine_up)/.test(name)));
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, payload) => ({ id: ID, payload }));
@@ -58,14 +58,18 @@ const COUNTERS = [
   ...["messages_published", "events_due", "events_delivered", "events_dropped", "events_replayed", "gaps", "resumes"],
   ...["subscriptions_started", "subscriptions_ended", "connections_opened", "connections_closed", "heartbeats_missed"],
   ...["received_bytes", "sent_bytes", "errors", "limit_refusals", "history_trimmed"],
+  ...["engine_reconnects", "engine_messages_filled", "engine_probes_lost"],
 ];
 const GAUGES = [
-  "connections_closing",
+  ...["connections_closing", "engine_up"],
   ...["topics", "subscriptions", "subscriptions_lagging", "connections", "history_bytes", "unsent_bytes"],
   ...["events_queued", "events_unflushed", "events_dropped_unreported", "subscriber_backlog_high_water"],
   ...["configured_limit", "build_info"],
 ];
-const HISTOGRAMS = ["publish_to_socket_seconds", "event_loop_delay_seconds", "http_request_duration_seconds"];
+const HISTOGRAMS = [
+  ...["publish_to_socket_seconds", "event_loop_delay_seconds", "http_request_duration_seconds"],
+  "engine_round_trip_seconds",
+];
 
 const typed = (type: string, names: readonly string[], ending = "") =>
   Object.fromEntries(names.map((name) => [`pubsub_${name}${ending}`, type]));

@@ -1,4 +1,4 @@
-import { totalOf } from "../../src/broker/ledger.ts";
+import { totalOf } from "../../src/protocol/ledger.ts";
 import type { Ledger } from "../../src/protocol/ledger.ts";
 
 /** By how many events a ledger is out of balance. */

@@ -4,7 +4,11 @@ import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { z } from "zod";
 import { scripts } from "../../package.json";
+import { overRedis } from "./redis.ts";
 import { LogLines } from "./log-lines.ts";
+
+/** Whether all servers of this run go by a Redis. */
+const allOverRedis = process.env["PUBSUB_TEST_ENGINE"] === "redis";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -63,7 +67,7 @@ export async function startBinary(
 ): Promise<Started> {
   const process = Bun.spawn(under([binary()]), {
     cwd,
-    env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env },
+    env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...(allOverRedis && overRedis()), ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

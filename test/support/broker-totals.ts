@@ -1,5 +1,5 @@
 import type { BrokerMetrics } from "../../src/broker/ports.ts";
-import { addDropped, totalOf } from "../../src/broker/ledger.ts";
+import { addDropped, totalOf } from "../../src/protocol/ledger.ts";
 import type { Dropped, ResumeOutcome } from "../../src/protocol/ledger.ts";
 
 /** What a broker has counted, as plain numbers. */

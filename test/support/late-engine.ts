@@ -1,7 +1,8 @@
-import type { Engine } from "../../src/engine/engine.ts";
+import type { Claim, Engine, Subscribing } from "../../src/engine/engine.ts";
 import { ProtocolError } from "../../src/protocol/codes.ts";
 import type { Published } from "../../src/protocol/encode.ts";
 import type { HistoryRange, Publication } from "../../src/protocol/messages.ts";
+import type { SubscriberPage } from "../../src/protocol/nodes.ts";
 import { Random } from "./random.ts";
 
 /**
@@ -23,8 +24,16 @@ export class LateEngine implements Engine {
     this.#failing = failing;
   }
 
-  close(): void {
-    this.#engine.close();
+  get away() {
+    return this.#engine.away;
+  }
+
+  close() {
+    return this.#engine.close();
+  }
+
+  release() {
+    return this.#engine.release();
   }
 
   createTopic(name: string) {
@@ -43,8 +52,24 @@ export class LateEngine implements Engine {
     return this.#later(() => this.#engine.findTopic(name));
   }
 
-  openTopic(name: string) {
-    return this.#later(() => this.#engine.openTopic(name));
+  subscribe<T>(name: string, claim: Claim, subscribing: Subscribing<T>) {
+    return this.#later(() => this.#engine.subscribe(name, claim, subscribing));
+  }
+
+  left(name: string, clientId: string): void {
+    this.#engine.left(name, clientId);
+  }
+
+  totals() {
+    return this.#later(() => this.#engine.totals());
+  }
+
+  nodes() {
+    return this.#later(() => this.#engine.nodes());
+  }
+
+  topicDetail(name: string, page: SubscriberPage) {
+    return this.#later(() => this.#engine.topicDetail(name, page));
   }
 
   publish(name: string, publication: Publication, accepted: (published: Published) => void) {

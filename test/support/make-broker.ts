@@ -7,6 +7,7 @@ import { Metrics } from "../../src/ops/metrics.ts";
 import type { Published } from "../../src/protocol/encode.ts";
 import type { Subscribed } from "../../src/protocol/frames.ts";
 import type { Message } from "../../src/protocol/messages.ts";
+import type { NodeInfo } from "../../src/protocol/nodes.ts";
 
 export type Limits = BrokerLimits & MemoryEngineLimits;
 
@@ -32,6 +33,18 @@ export const SILENT: BrokerObserver = {
   },
 };
 
+/** A node that is there for nobody to look at. */
+export const NODE: NodeInfo = {
+  id: "node",
+  host: "host",
+  pid: 1,
+  port: 1,
+  version: "1",
+  started_at: "2026-01-01T00:00:00.000Z",
+  connections: 0,
+  subscriptions: 0,
+};
+
 export type BrokerOptions = { limits?: Partial<Limits>; makeEpoch?: () => string } & Partial<BrokerPorts>;
 
 /** A broker with an engine of its own, which answers plainly. */
@@ -42,7 +55,8 @@ export class BrokerAndEngine extends Broker {
 
   constructor(limits: Limits, ports: BrokerPorts, makeEpoch: () => string) {
     super(limits, ports);
-    this.engine = new MemoryEngine(limits, { broker: this, clock: { iso: () => this.now }, makeEpoch });
+    const clock = { iso: () => this.now };
+    this.engine = new MemoryEngine(limits, { broker: this, clock, makeEpoch, node: () => NODE, published: () => {} });
   }
 
   createTopic(name: string): void {
@@ -69,8 +83,8 @@ export class BrokerAndEngine extends Broker {
   }
 
   override subscribe(session: Session, name: string, clientId: string, options?: SubscribeOptions): Subscribed {
-    this.engine.openTopic(name);
-    return super.subscribe(session, name, clientId, options);
+    const begin = () => super.subscribe(session, name, clientId, options);
+    return this.engine.subscribe(name, { clientId, owner: session.owner }, { check: () => {}, begin });
   }
 }
 
@@ -81,7 +95,15 @@ export class BrokerAndEngine extends Broker {
 export function makeBroker({ limits, makeEpoch = () => "e", ...ports }: BrokerOptions = {}): BrokerAndEngine {
   return new BrokerAndEngine(
     { ...LIMITS, ...limits },
-    { wake: () => {}, flushing: () => {}, soon: (work) => work(), metrics: new Metrics(), observer: SILENT, ...ports },
+    {
+      wake: () => {},
+      flushing: () => {},
+      soon: (work) => work(),
+      left: () => {},
+      metrics: new Metrics(),
+      observer: SILENT,
+      ...ports,
+    },
     makeEpoch,
   );
 }

@@ -8,24 +8,33 @@ import { readTls } from "../../src/tls.ts";
 import { topicUrl } from "./answers.ts";
 import { LateEngine } from "./late-engine.ts";
 import { Random, seedOfRun } from "./random.ts";
+import { overRedis, withoutRedis } from "./redis.ts";
 
 export type TestServer = RunningServer & { readonly wsUrl: string; readonly lines: string[] } & AsyncDisposable;
 
-/** What a server asks in place of the engine in its process. */
-export type EngineOver = (memory: Engine) => Engine;
+/** What a server asks in place of the engine that it is configured with. */
+export type EngineOver = (engine: Engine) => Engine;
+
+/** Has the server of a test go by a Redis. */
+const redis: EngineOver = (engine) => engine;
 
 /** The engines that everything holds over. */
 export const ENGINES: Record<string, EngineOver> = {
   "that answers at once": (memory) => memory,
   "that answers late": (memory) => new LateEngine(memory, new Random(seedOfRun())),
+  ...(!withoutRedis && { "over Redis": redis }),
 };
+
+/** Whether all servers of this run go by a Redis, whose tests do not choose an engine themselves. */
+const allOverRedis = process.env["PUBSUB_TEST_ENGINE"] === "redis";
 
 /** How long a client that answers no ping is waited for, in milliseconds, where a test is not about that. */
 const SAY_SO_MS = 500;
 
 /** A server on a free port of 127.0.0.1, set by the names of the environment; `await using` stops it. */
 export function startTestServer(env: Record<string, string> = {}, engineOver?: EngineOver): TestServer {
-  return start(configOf(env), { engineOver, saySoMs: SAY_SO_MS });
+  const config = configOf(engineOver === redis ? { ...overRedis(), ...env } : env, engineOver === undefined);
+  return start(config, { engineOver, saySoMs: SAY_SO_MS });
 }
 
 /** The same, and it waits for clients that answer no ping as long as the executable does. */
@@ -39,7 +48,8 @@ export async function startGuardedServer(env: Record<string, string>): Promise<T
   return start(config, { credentials: await openCredentials(config), tls: await readTls(config) });
 }
 
-function configOf(env: Record<string, string>): Config {
+function configOf(given: Record<string, string>, mayChoose = true): Config {
+  const env = allOverRedis && mayChoose ? { ...overRedis(), ...given } : given;
   for (const name of Object.keys(env)) {
     if (!settings.some(({ variable }) => variable === name)) throw new Error(`There is no setting ${name}`);
   }

@@ -1,0 +1,112 @@
+import type { Claim, LocalBroker } from "../engine.ts";
+import type { Claimed } from "./answers.ts";
+import type { Commands } from "./commands.ts";
+import type { KnownTopic } from "./known-topic.ts";
+import type { Replicas } from "./replicas.ts";
+
+/** How many claims are made at once where all are made again. */
+const AT_ONCE = 500;
+
+export type MembersPorts = {
+  broker: LocalBroker;
+  commands: Commands;
+  replicas: Replicas;
+  failed(cause: unknown): void;
+};
+
+/**
+ * Who is subscribed at this node. Redis has one member of a `client_id` in each topic, wherever it is subscribed, so that a
+ * client that subscribes at another node takes over from itself. A claim's number tells it from an earlier one.
+ */
+export class Members {
+  readonly #ports: MembersPorts;
+  /** What this node is called in claims. It takes another name with each connection: what it had before is tidied up. */
+  node = "";
+  /** Claims that were taken over before their answer came here, while some are under way. */
+  readonly #early = new Map<string, number>();
+  #underWay = 0;
+
+  constructor(ports: MembersPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Takes a `client_id`, and then has `begin` subscribe. If that does not subscribe, the id is free again.
+   *
+   * @param ready is waited for in between
+   */
+  async take<T>(topic: KnownTopic, claim: Claim, ready: (found: Claimed) => Promise<void>, begin: () => T): Promise<T> {
+    const { broker, commands, replicas } = this.#ports;
+    const { clientId, owner } = claim;
+    this.#underWay++;
+    try {
+      const found = await commands.claim(replicas.subject(topic.name), claim, this.node);
+      topic.claims.set(clientId, { number: found.claim, owner });
+      try {
+        await ready(found);
+        const begun = begin();
+        const taken = this.#early.get(keyOf(topic.name, clientId)) ?? 0;
+        if (taken >= found.claim) this.#end(topic, clientId);
+        return begun;
+      } finally {
+        if (!broker.isSubscribed(topic.name, clientId)) this.left(topic.name, clientId);
+      }
+    } finally {
+      if (--this.#underWay === 0) this.#early.clear();
+    }
+  }
+
+  /** A subscription has ended here: its id is free. */
+  left(name: string, clientId: string): void {
+    const { commands, replicas, failed } = this.#ports;
+    const topic = replicas.get(name);
+    const held = topic?.claims.get(clientId);
+    if (topic === undefined || held === undefined) return;
+    topic.claims.delete(clientId);
+    // If that fails, the node's next connection tidies up.
+    commands.release(replicas.subject(name), [[clientId, `${this.node} ${held.number} `]]).catch(failed);
+  }
+
+  /** Another node has taken over a claim of this one. */
+  replaced(name: string, clientId: string, number: number): void {
+    if (this.#underWay > 0) this.#early.set(keyOf(name, clientId), number);
+    const topic = this.#ports.replicas.get(name);
+    const held = topic?.claims.get(clientId);
+    if (topic !== undefined && held !== undefined && held.number <= number) this.#end(topic, clientId);
+  }
+
+  /**
+   * Claims everything again, under a new name of this node. What another node has by now stays there, and ends here.
+   *
+   * @param commands those of the new connection
+   */
+  async claimAgain(commands: Commands, node: string): Promise<void> {
+    const { replicas, failed } = this.#ports;
+    const former = this.node;
+    this.node = node;
+    let waiting: Promise<void>[] = [];
+    for (const topic of [...replicas]) {
+      for (const [clientId, { owner }] of [...topic.claims]) {
+        const again = async () => {
+          const { claim } = await commands.claim(replicas.subject(topic.name), { clientId, owner }, node, former);
+          if (claim === 0) this.#end(topic, clientId);
+          else if (topic.claims.has(clientId)) topic.claims.set(clientId, { number: claim, owner });
+        };
+        waiting.push(again().catch(failed));
+        if (waiting.length < AT_ONCE) continue;
+        await Promise.all(waiting);
+        waiting = [];
+      }
+    }
+    await Promise.all(waiting);
+  }
+
+  #end(topic: KnownTopic, clientId: string): void {
+    topic.claims.delete(clientId);
+    this.#ports.broker.takenOver(topic.name, clientId);
+  }
+}
+
+function keyOf(name: string, clientId: string): string {
+  return JSON.stringify([name, clientId]);
+}

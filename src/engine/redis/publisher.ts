@@ -1,0 +1,83 @@
+import { limitExceeded } from "../../protocol/codes.ts";
+import { topicText, type Published } from "../../protocol/encode.ts";
+import type { Publication } from "../../protocol/messages.ts";
+import type { PublishAnswer } from "./answers.ts";
+import type { Commands } from "./commands.ts";
+import { Lost } from "./meaning.ts";
+import type { Replicas } from "./replicas.ts";
+
+/** What a publish takes while it waits, besides its payloads, in bytes. */
+const PUBLISH_BYTES = 256;
+
+export type PublisherPorts = {
+  commands: Commands;
+  replicas: Replicas;
+  underWay: UnderWay;
+  /** The most bytes of messages that wait for Redis. */
+  mostBytes: number;
+  /** What this node is called. */
+  id: string;
+  isoOf(ms: number): string;
+  /** So many messages have got their place. */
+  published(messages: number): void;
+  /** Puts back what Redis has lost. */
+  recover(): Promise<void>;
+};
+
+/** The tags of publishes that are not answered yet. */
+export type UnderWay = Set<string>;
+
+/** Has Redis place messages, and bounds what waits for it. */
+export class Publisher {
+  readonly #ports: PublisherPorts;
+  #publishes = 0;
+  #bytes = 0;
+
+  constructor(ports: PublisherPorts) {
+    this.#ports = ports;
+  }
+
+  /** @throws {ProtocolError} `TOPIC_NOT_FOUND`, `TOO_LARGE`, `LIMIT_EXCEEDED`, `UNAVAILABLE` */
+  async publish(name: string, publication: Publication, accepted: (published: Published) => void): Promise<void> {
+    const { commands, replicas, underWay, mostBytes, id, recover } = this.#ports;
+    const bytes = publication.messages.reduce((sum, { payload }) => sum + payload.length, PUBLISH_BYTES);
+    if (this.#bytes > 0 && this.#bytes + bytes > mostBytes) {
+      throw limitExceeded("ENGINE_PENDING_BYTES", mostBytes, { topic: name });
+    }
+    this.#bytes += bytes;
+    const tag = `${id}:${++this.#publishes}`;
+    underWay.add(tag);
+    const settle = () => {
+      if (!underWay.delete(tag)) return;
+      this.#bytes -= bytes;
+      const topic = replicas.get(name);
+      if (topic !== undefined) replicas.handOver(topic);
+    };
+    const placed = (answer: PublishAnswer) => {
+      accepted(this.#publishedBy(name, answer));
+      settle();
+    };
+    const ask = () => {
+      const text = replicas.get(name)?.text ?? topicText(name, "");
+      return commands.publish(replicas.subject(name), text, tag, publication, placed);
+    };
+    try {
+      await ask().catch(async (cause: unknown) => {
+        if (!(cause instanceof Lost)) throw cause;
+        await recover();
+        await ask();
+      });
+    } finally {
+      settle();
+    }
+  }
+
+  #publishedBy(name: string, { born, epoch, first, seq, ms, count, duplicate }: PublishAnswer): Published {
+    const { replicas, isoOf, published } = this.#ports;
+    const topic = replicas.meet(name, { born, epoch });
+    const isCurrent = topic.text.epoch === epoch;
+    if (isCurrent) topic.acked = Math.max(topic.acked, seq);
+    if (!duplicate) published(count);
+    return { text: isCurrent ? topic.text : topicText(name, epoch), first, seq, ts: isoOf(ms), count, duplicate };
+  }
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import type { Commands } from "./commands.ts";
+import type { Keys } from "./keys.ts";
+import type { KnownTopic } from "./known-topic.ts";
+import type { Replicas } from "./replicas.ts";
+
+const strings = z.array(z.string());
+const life = z.string().nullable();
+
+export type RecoveryPorts = {
+  keys: Keys;
+  replicas: Replicas;
+  makeEpoch(): string;
+  /** Redis lost its data, and so many topics were put back. */
+  lost(topics: number): void;
+};
+
+/**
+ * Finds out whether Redis still has the data that this node goes by, and puts back the topics that the node knows, each in a
+ * new epoch. Data has a life: a word that is lost with it.
+ */
+export class Recovery {
+  readonly #ports: RecoveryPorts;
+
+  constructor(ports: RecoveryPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Puts back what is lost, and forgets what was deleted.
+   *
+   * @param known the life that the node has gone by; empty at first
+   * @returns the life of the data that there is now
+   */
+  async run(commands: Commands, known: string): Promise<string> {
+    const now = await this.#lifeOf(commands);
+    commands.life = now;
+    const topics = [...this.#ports.replicas];
+    if (known !== "" && known !== now) {
+      await Promise.all(topics.map((topic) => this.#restore(commands, topic)));
+      this.#ports.lost(topics.length);
+    } else await this.#compare(commands, topics);
+    return now;
+  }
+
+  /** The word of the data. Of several nodes that find none, one sets it. */
+  async #lifeOf(commands: Commands): Promise<string> {
+    const { keys, makeEpoch } = this.#ports;
+    await commands.send("HSETNX", [keys.state, "life", makeEpoch()]);
+    const found = life.parse(await commands.send("HGET", [keys.state, "life"]));
+    // Whoever flushes Redis in this moment does it again a moment later.
+    return found ?? this.#lifeOf(commands);
+  }
+
+  async #compare(commands: Commands, topics: readonly KnownTopic[]): Promise<void> {
+    const { keys, replicas } = this.#ports;
+    const heads = await commands.list(topics.map(({ name }) => name));
+    for (const [index, topic] of topics.entries()) {
+      const born = heads[index]?.born ?? "";
+      if (born === topic.born) continue;
+      const isLost = born === "" && (await commands.send("ZSCORE", [keys.topics, topic.name])) !== null;
+      if (isLost) await this.#restore(commands, topic);
+      else replicas.forget(topic);
+    }
+  }
+
+  async #restore(commands: Commands, { name }: KnownTopic): Promise<void> {
+    const { replicas } = this.#ports;
+    replicas.meet(name, await commands.open(replicas.subject(name), "restore"));
+  }
+}
+
+/** The names of all topics, in the order of their creation. */
+export async function topicNames(commands: Commands, keys: Keys): Promise<string[]> {
+  return strings.parse(await commands.send("ZRANGE", [keys.topics, "0", "-1"]));
+}

@@ -1,0 +1,212 @@
+/**
+ * What runs inside Redis. Each script is one step that nothing comes between.
+ *
+ * Every script of a topic gets the same keys: head, stream, ids, members, topics, state; and these arguments first:
+ * 1 the server's run id, 2 an epoch that was never used, 3 and 4 the epoch and the newest number that the caller knows,
+ * 5 the topic's channel, 6 its name, 7 the life of the data.
+ */
+const TOPIC = `
+local function isLost()
+  return redis.call('ZSCORE', KEYS[5], ARGV[6]) or redis.call('HGET', KEYS[6], 'life') ~= ARGV[7]
+end
+local function missing()
+  return redis.error_reply(isLost() and 'LOST topic' or 'MISSING topic')
+end
+local function make(epoch, born, prev)
+  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('HSET', KEYS[1], 'born', born, 'epoch', epoch, 'prev', prev, 'base', 0, 'seq', 0, 'run', ARGV[1], 'ts', 0)
+  redis.call('ZADD', KEYS[5], redis.call('HINCRBY', KEYS[6], 'created', 1), ARGV[6])
+  return {born, epoch, prev, 0, 0, ARGV[1], 0}
+end
+-- Another server may be behind what was acknowledged, so its first word on a topic is a new epoch.
+local function topic()
+  local h = redis.call('HMGET', KEYS[1], 'born', 'epoch', 'prev', 'base', 'seq', 'run', 'ts')
+  if not h[2] then return nil end
+  if h[6] ~= ARGV[1] or (h[2] == ARGV[3] and tonumber(h[5]) < tonumber(ARGV[4])) then
+    redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'prev', h[2], 'base', h[5], 'run', ARGV[1])
+    redis.call('DEL', KEYS[3])
+    redis.call('PUBLISH', ARGV[5], 'r')
+    h = {h[1], ARGV[2], h[2], h[5], h[5], ARGV[1], h[7]}
+  end
+  return h
+end
+local function number(n)
+  return string.format('%.0f', n)
+end
+`;
+
+/**
+ * 8 a tag, 9 how many messages the stream keeps, 10 how many are history, 11 whether to dedupe, 12 the trace, 13 the most
+ * bytes of an entry and its number, 14 the most topics if a missing one is created, 15 what it is then born as, and then
+ * the entries.
+ */
+const PUBLISH = `${TOPIC}
+local h = topic()
+if not h then
+  if ARGV[14] == '' or isLost() then return missing() end
+  if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[14]) then return redis.error_reply('LIMIT topics') end
+  h = make(ARGV[2], ARGV[15], '')
+end
+local base, seq = tonumber(h[4]), tonumber(h[5])
+local dedupe = ARGV[11] == '1'
+local entries = {}
+if dedupe then
+  local before = math.max(seq - tonumber(ARGV[10]), base)
+  local seen, first, last, count = {}, nil, 0, 0
+  for i = 16, #ARGV do
+    local id = string.lower(string.sub(ARGV[i], 1, 36))
+    local at = tonumber(redis.call('ZSCORE', KEYS[3], id)) or 0
+    if at > before then
+      if not seen[at] then count = count + 1 end
+      seen[at] = true
+      first = math.min(first or at, at)
+      last = math.max(last, at)
+    elseif not seen[id] then
+      seen[id] = true
+      entries[#entries + 1] = ARGV[i]
+    end
+  end
+  if #entries == 0 then
+    local known = redis.call('XRANGE', KEYS[2], number(last) .. '-0', number(last) .. '-0')
+    return {h[2], first, last, tonumber(string.match(known[1][2][2], '^%d+')), count, 1, h[1]}
+  end
+else
+  for i = 16, #ARGV do entries[i - 15] = ARGV[i] end
+end
+if ARGV[13] ~= '' then
+  for i, entry in ipairs(entries) do
+    local size = #entry + #number(seq + i)
+    if size > tonumber(ARGV[13]) then return redis.error_reply('TOOLARGE ' .. #entries .. ' ' .. (i - 1) .. ' ' .. size) end
+  end
+end
+local now = redis.call('TIME')
+local ts = math.max(now[1] * 1000 + math.floor(now[2] / 1000), tonumber(h[7]))
+local meta = number(ts) .. ' ' .. ARGV[12]
+local first, skipped = seq + 1, #entries - tonumber(ARGV[9])
+for i, entry in ipairs(entries) do
+  seq = seq + 1
+  if i > skipped then redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[9], number(seq) .. '-0', 'h', meta, 'm', entry) end
+  if dedupe then redis.call('ZADD', KEYS[3], seq, string.lower(string.sub(entry, 1, 36))) end
+end
+if dedupe then redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', seq - tonumber(ARGV[10])) end
+redis.call('HSET', KEYS[1], 'seq', number(seq), 'ts', number(ts))
+redis.call('PUBLISH', ARGV[5], table.concat({'e' .. ARGV[8], h[2], number(first), meta, table.concat(entries, '\\30')}, '\\30'))
+return {h[2], first, seq, ts, #entries, 0, h[1]}`;
+
+/** 8 what to do if the topic is missing: find, ensure, create, restore; 9 the most topics, 10 an epoch, 11 what it is born as, 12 the epoch before. */
+const OPEN = `${TOPIC}
+local h = topic()
+local mode = ARGV[8]
+if h then
+  if mode == 'create' then return redis.error_reply('EXISTS topic') end
+  return {0, h[1], h[2], tonumber(h[5]), h[3], tonumber(h[4])}
+end
+if mode ~= 'restore' then
+  if mode == 'find' or isLost() then return missing() end
+  if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[9]) then return redis.error_reply('LIMIT topics') end
+end
+h = make(ARGV[10], ARGV[11], ARGV[12])
+return {1, h[1], h[2], 0, h[3], 0}`;
+
+/** 8 the first number, 9 the last or nothing, 10 how many of the newest of this epoch or nothing, 11 about how many bytes. */
+const READ = `${TOPIC}
+local h = topic()
+if not h then return missing() end
+local base, seq = tonumber(h[4]), tonumber(h[5])
+local from, to = tonumber(ARGV[8]), tonumber(ARGV[9]) or seq
+if ARGV[10] ~= '' then from = math.max(from, base + 1, seq - tonumber(ARGV[10]) + 1) end
+local head = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
+local oldest = head[1] and tonumber(string.match(head[1][1], '^%d+')) or seq + 1
+local found, size, more, step = {}, 0, 0, 16
+from = math.max(from, oldest)
+while from <= to do
+  local page = redis.call('XRANGE', KEYS[2], number(from) .. '-0', number(to) .. '-0', 'COUNT', step)
+  for _, entry in ipairs(page) do
+    if size >= tonumber(ARGV[11]) then
+      more = 1
+      break
+    end
+    local at = tonumber(string.match(entry[1], '^%d+'))
+    found[#found + 1] = {at, entry[2][2], entry[2][4]}
+    size = size + #entry[2][4]
+    from = at + 1
+  end
+  if more == 1 or #page < step then break end
+  step = math.min(2 * step, 512)
+end
+return {h[1], h[2], h[3], base, seq, oldest, more, found}`;
+
+/**
+ * 8 a client_id, 9 the node that it subscribes at, `ID.CONNECTION`, 10 whose it is, 11 whether another node keeps it, 12 the node's former
+ * name, 13 and 14 what the key and the channel of a node begin with.
+ */
+const CLAIM = `${TOPIC}
+local h = topic()
+if not h then return missing() end
+local held = redis.call('HGET', KEYS[4], ARGV[8])
+local holder, claim, owner
+if held then holder, claim, owner = string.match(held, '^(%S+) (%d+) (.*)$') end
+if holder and holder ~= ARGV[9] and holder ~= ARGV[12] and redis.call('EXISTS', ARGV[13] .. holder) == 1 then
+  if ARGV[11] == '1' then return {0, h[2], tonumber(h[5])} end
+  if owner ~= ARGV[10] then return redis.error_reply('OWNED id') end
+  redis.call('PUBLISH', ARGV[14] .. string.match(holder, '^[^.]+'), cjson.encode({'replaced', ARGV[6], ARGV[8], tonumber(claim)}))
+end
+local n = redis.call('HINCRBY', KEYS[1], 'claims', 1)
+redis.call('HSET', KEYS[4], ARGV[8], ARGV[9] .. ' ' .. n .. ' ' .. ARGV[10])
+if not held then redis.call('HINCRBY', KEYS[6], 'members', 1) end
+return {n, h[2], tonumber(h[5])}`;
+
+/** From 8 on: a client_id, and what the value of its claim begins with; and so on. */
+const RELEASE = `
+local freed = 0
+for i = 8, #ARGV, 2 do
+  local held = redis.call('HGET', KEYS[4], ARGV[i])
+  if held and string.sub(held, 1, #ARGV[i + 1]) == ARGV[i + 1] then
+    redis.call('HDEL', KEYS[4], ARGV[i])
+    freed = freed + 1
+  end
+end
+if freed > 0 then redis.call('HINCRBY', KEYS[6], 'members', 0 - freed) end
+return freed`;
+
+/** 8 the channel that every node hears. */
+const DELETE = `${TOPIC}
+local h = topic()
+if not h then return missing() end
+redis.call('HINCRBY', KEYS[6], 'members', number(0 - redis.call('HLEN', KEYS[4])))
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+redis.call('ZREM', KEYS[5], ARGV[6])
+redis.call('PUBLISH', ARGV[8], cjson.encode({'deleted', h[1], ARGV[6]}))
+return 1`;
+
+/** Of heads and members in turn: what each topic was born as, its epoch, newest number, run, and how many members it has. */
+const LIST = `
+local found = {}
+for i = 1, #KEYS, 2 do
+  local h = redis.call('HMGET', KEYS[i], 'born', 'epoch', 'seq', 'run')
+  found[#found + 1] = {h[1] or '', h[2] or '', tonumber(h[3]) or 0, h[4] or '', redis.call('HLEN', KEYS[i + 1])}
+end
+return found`;
+
+/** A sign of life. Keys: nodes, the node's own; 1 its name, 2 what it shows of itself, 3 for how long, in milliseconds. */
+const BEAT = `
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local known = redis.call('EXISTS', KEYS[2])
+redis.call('HSET', KEYS[2], 'info', ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('ZADD', KEYS[1], ms, ARGV[1])
+return {known, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ms - tonumber(ARGV[3]), 'LIMIT', 0, 16)}`;
+
+export const SCRIPTS = {
+  publish: PUBLISH,
+  open: OPEN,
+  read: READ,
+  claim: CLAIM,
+  release: RELEASE,
+  delete: DELETE,
+  list: LIST,
+  beat: BEAT,
+} as const;
+
+export type ScriptName = keyof typeof SCRIPTS;

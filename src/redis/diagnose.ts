@@ -1,0 +1,34 @@
+import { connect as connectPlain } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+/** Says why a Redis does not let us in. Bun's client does not. @returns a reason that follows "it cannot be reached: " */
+export function diagnose(url: string, tls: boolean, timeoutMs: number): Promise<string> {
+  const { hostname, port, username, password } = new URL(url);
+  const at = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 6379) };
+  const words = [username, password].map(decodeURIComponent).filter((word) => word !== "");
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = tls ? connectTls({ ...at, servername: at.host }) : connectPlain(at);
+  const timer = setTimeout(() => resolve("it does not answer"), timeoutMs);
+  socket.once(tls ? "secureConnect" : "connect", () => {
+    if (words.length > 0) socket.write(command(["AUTH", ...words]));
+    socket.write(command(["PING"]));
+  });
+  let answer = "";
+  socket.on("data", (bytes) => {
+    answer += bytes.toString();
+    const error = /^-(.*)\r\n/m.exec(answer)?.[1];
+    if (error !== undefined) resolve(error);
+    else if (answer.includes("+PONG")) resolve("the connection was closed");
+  });
+  socket.once("error", (cause) => resolve(cause.message));
+  socket.once("close", () => resolve("it closed the connection"));
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.destroy();
+  });
+}
+
+/** A command as Redis reads it (RESP). */
+function command(words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`;
+}
