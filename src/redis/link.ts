@@ -223,12 +223,17 @@ export class BunRedisLink implements RedisLink {
 
   /** Gives up a connection that owes answers and has given none for long. */
   #look(): void {
-    const isStuck = this.#asked > this.#answered && this.#answered === this.#answeredBefore;
-    this.#answeredBefore = this.#asked > this.#answered ? this.#answered : -1;
+    const [asked, answered] = [this.#asked, this.#answered];
+    const isStuck = asked > answered && answered === this.#answeredBefore;
+    this.#answeredBefore = asked > answered ? answered : -1;
     if (!isStuck) return;
-    this.#answeredBefore = -1;
-    this.#requests.renew("it did not answer in time");
-    this.#hearing.renew("it did not answer in time");
+    // If this process was the one that was stuck, answers are there to be read first.
+    setImmediate(() => {
+      if (this.#answered !== answered) return;
+      this.#answeredBefore = -1;
+      this.#requests.renew("it did not answer in time");
+      this.#hearing.renew("it did not answer in time");
+    });
   }
 
   /** Waits for a connection, until its absence is longer than it may be. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisClient, type Subprocess } from "bun";
@@ -54,6 +54,11 @@ export class RedisServer implements AsyncDisposable {
         await Bun.sleep(20);
       }
     }
+  }
+
+  /** Takes away what it has saved. */
+  clear(): void {
+    for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name), { recursive: true, force: true });
   }
 
   /** Asks it something, over a connection of its own. */

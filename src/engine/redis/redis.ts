@@ -148,6 +148,8 @@ export class RedisEngine implements Engine, LinkEvents {
     const before = opened.created ? undefined : opened.epoch;
     const topic = this.#replicas.meet(name, opened);
     await this.#replicas.follow(topic);
+    // A client may come with a position that another node has got to.
+    await this.#replicas.reach(topic, opened.epoch, opened.seq);
     check(before);
     return this.#members.take(
       topic,

@@ -3,6 +3,7 @@ import type { Subject } from "./commands.ts";
 import { KnownTopic } from "./known-topic.ts";
 import type { Keys } from "./keys.ts";
 import type { RedisLink } from "./link.ts";
+import { meaningOf } from "./meaning.ts";
 import { Pace } from "./pace.ts";
 import { heardOf, type Heard } from "./wire.ts";
 
@@ -222,7 +223,7 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
       await this.catchUp(topic);
     } catch (cause) {
       if (!topic.gone) this.unfollow(topic);
-      throw cause;
+      throw meaningOf(cause);
     }
   }
 
