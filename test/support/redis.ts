@@ -56,6 +56,13 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
+  /** Has it be a replica of another from now on. Resolves when it has all that the other has. */
+  async follow(master: RedisServer): Promise<void> {
+    await this.send("REPLICAOF", ["127.0.0.1", String(master.port)]);
+    const isSynced = async () => /master_link_status:up/.test(String(await this.send("INFO", ["replication"])));
+    while (!(await isSynced())) await Bun.sleep(50);
+  }
+
   /** Takes away what it has saved. */
   clear(): void {
     for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name), { recursive: true, force: true });

@@ -23,8 +23,8 @@ export const claimed = z
   .transform(([claim, epoch, head]) => ({ claim, epoch, seq: head }));
 export const listed = z.array(
   z
-    .tuple([z.string(), z.string(), seq, z.string(), seq])
-    .transform(([born, epoch, head, run, members]) => ({ born, epoch, seq: head, run, members })),
+    .tuple([z.string(), z.string(), seq, z.string(), z.string(), seq])
+    .transform(([born, epoch, head, run, life, members]) => ({ born, epoch, seq: head, run, life, members })),
 );
 
 export type PublishAnswer = {

@@ -10,7 +10,7 @@ export class KnownTopic {
   readonly name: string;
   readonly keys: TopicKeys;
   /** Distinguishes the topic from one that is created again under its name. New epochs do not change it. */
-  readonly born: string;
+  born: string;
   text: TopicText;
   /** The newest message that the broker has; undefined while the broker does not know the topic. */
   head: number | undefined;

@@ -56,15 +56,19 @@ export class Presence {
     return this.#recovering;
   }
 
-  /** Asks again, once, after what Redis has lost is put back. */
-  async unlessLost<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (cause) {
-      if (!(cause instanceof Lost)) throw cause;
-      await this.recover();
-      return ask();
+  /** Asks again after what Redis has lost is put back: what this node knows and, if that does not suffice, the topic itself. */
+  async unlessLost<T>(name: string, ask: () => Promise<T>): Promise<T> {
+    const { commands, replicas } = this.#ports;
+    const putBack = [() => this.recover(), () => commands.open(replicas.subject(name), "restore")];
+    for (const step of putBack) {
+      try {
+        return await ask();
+      } catch (cause) {
+        if (!(cause instanceof Lost)) throw cause;
+      }
+      await step();
     }
+    return ask();
   }
 
   /** Gives a sign of life, and tidies up after those that gave none for long. */

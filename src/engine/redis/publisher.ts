@@ -3,7 +3,6 @@ import { topicText, type Published } from "../../protocol/encode.ts";
 import type { Publication } from "../../protocol/messages.ts";
 import type { PublishAnswer } from "./answers.ts";
 import type { Commands } from "./commands.ts";
-import { Lost } from "./meaning.ts";
 import type { Replicas } from "./replicas.ts";
 
 /** What a publish takes while it waits, besides its payloads, in bytes. */
@@ -20,8 +19,8 @@ export type PublisherPorts = {
   isoOf(ms: number): string;
   /** So many messages have got their place. */
   published(messages: number): void;
-  /** Puts back what Redis has lost. */
-  recover(): Promise<void>;
+  /** Asks again after what Redis has lost is put back. */
+  unlessLost(name: string, ask: () => Promise<void>): Promise<void>;
 };
 
 /** The tags of publishes that are not answered yet. */
@@ -39,7 +38,7 @@ export class Publisher {
 
   /** @throws {ProtocolError} `TOPIC_NOT_FOUND`, `TOO_LARGE`, `LIMIT_EXCEEDED`, `UNAVAILABLE` */
   async publish(name: string, publication: Publication, accepted: (published: Published) => void): Promise<void> {
-    const { commands, replicas, underWay, mostBytes, id, recover } = this.#ports;
+    const { commands, replicas, underWay, mostBytes, id, unlessLost } = this.#ports;
     const bytes = publication.messages.reduce((sum, { payload }) => sum + payload.length, PUBLISH_BYTES);
     if (this.#bytes > 0 && this.#bytes + bytes > mostBytes) {
       throw limitExceeded("ENGINE_PENDING_BYTES", mostBytes, { topic: name });
@@ -62,11 +61,7 @@ export class Publisher {
       return commands.publish(replicas.subject(name), text, tag, publication, placed);
     };
     try {
-      await ask().catch(async (cause: unknown) => {
-        if (!(cause instanceof Lost)) throw cause;
-        await recover();
-        await ask();
-      });
+      await unlessLost(name, ask);
     } finally {
       settle();
     }

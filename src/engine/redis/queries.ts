@@ -57,7 +57,7 @@ export class Queries {
     const { broker, commands, nodes, presence, replicas, id, maxHistory } = this.#ports;
     const { found, unanswered } = await nodes.ask(id, name, page);
     const read = { from: Number.MAX_SAFE_INTEGER, bytes: 0 };
-    const { epoch, seq, base, oldest } = await presence.unlessLost(() => {
+    const { epoch, seq, base, oldest } = await presence.unlessLost(name, () => {
       return commands.read(replicas.subject(name), read);
     });
     const own = replicas.get(name)?.head === undefined ? undefined : broker.topicDetail(name, page);
@@ -70,7 +70,7 @@ export class Queries {
     const { commands, presence, replicas, isoOf, maxHistory } = this.#ports;
     const { since, until, last_n: last = maxHistory, most } = range;
     const asked = { from: (since?.seq ?? 0) + 1, to: until, last: Math.min(last, maxHistory), bytes: most };
-    const page = await presence.unlessLost(() => commands.read(replicas.subject(name), asked));
+    const page = await presence.unlessLost(name, () => commands.read(replicas.subject(name), asked));
     const { epoch, base, seq, oldest, more, entries } = page;
     const wanted = range.epoch ?? since?.epoch;
     if (wanted !== undefined && wanted !== epoch) throw epochOver(name, wanted, epoch);

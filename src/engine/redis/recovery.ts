@@ -56,17 +56,20 @@ export class Recovery {
     const { keys, replicas } = this.#ports;
     const heads = await commands.list(topics.map(({ name }) => name));
     for (const [index, topic] of topics.entries()) {
-      const born = heads[index]?.born ?? "";
-      if (born === topic.born) continue;
-      const isLost = born === "" && (await commands.send("ZSCORE", [keys.topics, topic.name])) !== null;
-      if (isLost) await this.#restore(commands, topic);
+      const { born = "", life: found = "" } = heads[index] ?? {};
+      if (born === topic.born && found === commands.life) continue;
+      const isThere = (await commands.send("ZSCORE", [keys.topics, topic.name])) !== null;
+      if (isThere && (born === "" || found !== commands.life)) await this.#restore(commands, topic);
       else replicas.forget(topic);
     }
   }
 
-  async #restore(commands: Commands, { name }: KnownTopic): Promise<void> {
+  async #restore(commands: Commands, topic: KnownTopic): Promise<void> {
     const { replicas } = this.#ports;
-    replicas.meet(name, await commands.open(replicas.subject(name), "restore"));
+    const opened = await commands.open(replicas.subject(topic.name), "restore");
+    // Another node may have put it back before, who did not know it: it is the same topic all the same.
+    topic.born = opened.born;
+    replicas.meet(topic.name, opened);
   }
 }
 

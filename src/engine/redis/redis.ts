@@ -75,7 +75,8 @@ export class RedisEngine implements Engine, LinkEvents {
     const published = (messages: number) => observer.published(messages);
     this.#publisher = new Publisher({
       ...{ commands, replicas, underWay, mostBytes: limits.enginePendingBytes },
-      ...{ id, isoOf, published, recover },
+      ...{ id, isoOf, published },
+      unlessLost: (name, ask) => this.#presence.unlessLost(name, ask),
     });
     this.#watch = new Watch({
       ...{ broker, commands, replicas, after, inbox: keys.inbox(id) },
@@ -117,7 +118,7 @@ export class RedisEngine implements Engine, LinkEvents {
 
   async deleteTopic(name: string): Promise<void> {
     this.#checkOpen();
-    await this.#presence.unlessLost(() => this.#commands.delete(this.#replicas.subject(name)));
+    await this.#presence.unlessLost(name, () => this.#commands.delete(this.#replicas.subject(name)));
     const topic = this.#replicas.get(name);
     if (topic !== undefined) this.#replicas.deleted(topic);
   }
@@ -221,7 +222,7 @@ export class RedisEngine implements Engine, LinkEvents {
 
   async #open(name: string, mode: OpenMode): Promise<Opened> {
     this.#checkOpen();
-    return this.#presence.unlessLost(() => this.#commands.open(this.#replicas.subject(name), mode));
+    return this.#presence.unlessLost(name, () => this.#commands.open(this.#replicas.subject(name), mode));
   }
 
   #checkOpen(): void {

@@ -15,13 +15,15 @@ end
 local function make(epoch, born, prev)
   redis.call('DEL', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[1], 'born', born, 'epoch', epoch, 'prev', prev, 'base', 0, 'seq', 0, 'run', ARGV[1], 'ts', 0)
+  redis.call('HSET', KEYS[1], 'life', ARGV[7])
   redis.call('ZADD', KEYS[5], redis.call('HINCRBY', KEYS[6], 'created', 1), ARGV[6])
   return {born, epoch, prev, 0, 0, ARGV[1], 0}
 end
+-- A topic of another life of the data is none of those that the caller knows: first it has to find out.
 -- Another server may be behind what was acknowledged, so its first word on a topic is a new epoch.
 local function topic()
-  local h = redis.call('HMGET', KEYS[1], 'born', 'epoch', 'prev', 'base', 'seq', 'run', 'ts')
-  if not h[2] then return nil end
+  local h = redis.call('HMGET', KEYS[1], 'born', 'epoch', 'prev', 'base', 'seq', 'run', 'ts', 'life')
+  if h[8] ~= ARGV[7] then return nil end
   if h[6] ~= ARGV[1] or (h[2] == ARGV[3] and tonumber(h[5]) < tonumber(ARGV[4])) then
     redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'prev', h[2], 'base', h[5], 'run', ARGV[1])
     redis.call('DEL', KEYS[3])
@@ -95,8 +97,11 @@ return {h[2], first, seq, ts, #entries, 0, h[1]}`;
 
 /** 8 what to do if the topic is missing: find, ensure, create, restore; 9 the most topics, 10 an epoch, 11 what it is born as, 12 the epoch before. */
 const OPEN = `${TOPIC}
-local h = topic()
 local mode = ARGV[8]
+if mode == 'restore' and redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HGET', KEYS[1], 'life') ~= ARGV[7] then
+  redis.call('HSET', KEYS[1], 'life', ARGV[7], 'run', '')
+end
+local h = topic()
 if h then
   if mode == 'create' then return redis.error_reply('EXISTS topic') end
   return {0, h[1], h[2], tonumber(h[5]), h[3], tonumber(h[4])}
@@ -179,12 +184,13 @@ redis.call('ZREM', KEYS[5], ARGV[6])
 redis.call('PUBLISH', ARGV[8], cjson.encode({'deleted', h[1], ARGV[6]}))
 return 1`;
 
-/** Of heads and members in turn: what each topic was born as, its epoch, newest number, run, and how many members it has. */
+/** Of heads and members in turn: what each topic was born as, its epoch, newest number, run, life, and how many members it has. */
 const LIST = `
 local found = {}
 for i = 1, #KEYS, 2 do
-  local h = redis.call('HMGET', KEYS[i], 'born', 'epoch', 'seq', 'run')
-  found[#found + 1] = {h[1] or '', h[2] or '', tonumber(h[3]) or 0, h[4] or '', redis.call('HLEN', KEYS[i + 1])}
+  local h = redis.call('HMGET', KEYS[i], 'born', 'epoch', 'seq', 'run', 'life')
+  local members = redis.call('HLEN', KEYS[i + 1])
+  found[#found + 1] = {h[1] or '', h[2] or '', tonumber(h[3]) or 0, h[4] or '', h[5] or '', members}
 end
 return found`;
 

@@ -64,7 +64,13 @@ export class World implements AsyncDisposable {
   /** @param say gets what a node logs as an error */
   static async open(count: number, topics: readonly string[], say: (line: string) => void): Promise<World> {
     const redis = await RedisServer.start(...OPTIONS);
-    const env = { TOPICS: topics.join(","), ENGINE_TIMEOUT_MS: String(ENGINE_TIMEOUT_MS), SHUTDOWN_GRACE_MS: "500" };
+    const env = {
+      TOPICS: topics.join(","),
+      ENGINE_TIMEOUT_MS: String(ENGINE_TIMEOUT_MS),
+      SHUTDOWN_GRACE_MS: "500",
+      MAX_HISTORY: "1000",
+      MAX_SUBSCRIBER_QUEUE: "200",
+    };
     const world = new World(redis, count, env, say);
     await Promise.all(world.nodes.map((node) => node.start()));
     return world;
