@@ -4,11 +4,8 @@ import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { z } from "zod";
 import { scripts } from "../../package.json";
-import { overRedis } from "./redis.ts";
+import { allOverRedis, overRedis } from "./redis.ts";
 import { LogLines } from "./log-lines.ts";
-
-/** Whether all servers of this run go by a Redis. */
-const allOverRedis = process.env["PUBSUB_TEST_ENGINE"] === "redis";
 
 const ROOT = join(import.meta.dir, "../..");
 

@@ -11,6 +11,9 @@ const command = process.env["PUBSUB_REDIS_SERVER"] ?? COMMANDS.find((name) => Bu
 /** Tests that need a Redis are skipped where there is none, unless `PUBSUB_REQUIRE_REDIS=1` says that there must be one. */
 export const withoutRedis = command === undefined && process.env["PUBSUB_REQUIRE_REDIS"] !== "1";
 
+/** Whether all servers of this run go by a Redis, whose tests do not choose an engine themselves. */
+export const allOverRedis = process.env["PUBSUB_TEST_ENGINE"] === "redis";
+
 /** A `redis-server` of its own, on a free port of 127.0.0.1. */
 export class RedisServer implements AsyncDisposable {
   readonly port: number;

@@ -8,7 +8,7 @@ import { readTls } from "../../src/tls.ts";
 import { topicUrl } from "./answers.ts";
 import { LateEngine } from "./late-engine.ts";
 import { Random, seedOfRun } from "./random.ts";
-import { overRedis, withoutRedis } from "./redis.ts";
+import { allOverRedis, overRedis, withoutRedis } from "./redis.ts";
 
 export type TestServer = RunningServer & { readonly wsUrl: string; readonly lines: string[] } & AsyncDisposable;
 
@@ -24,9 +24,6 @@ export const ENGINES: Record<string, EngineOver> = {
   "that answers late": (memory) => new LateEngine(memory, new Random(seedOfRun())),
   ...(!withoutRedis && { "over Redis": redis }),
 };
-
-/** Whether all servers of this run go by a Redis, whose tests do not choose an engine themselves. */
-const allOverRedis = process.env["PUBSUB_TEST_ENGINE"] === "redis";
 
 /** How long a client that answers no ping is waited for, in milliseconds, where a test is not about that. */
 const SAY_SO_MS = 500;

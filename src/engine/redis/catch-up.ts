@@ -57,7 +57,7 @@ export class CatchUp {
         topic.again = false;
         const page = await this.#read(topic);
         if (topic.gone) throw topicNotFound(topic.name);
-        if (page.born !== topic.born) {
+        if (!topic.isSame(page.born)) {
           this.#replicas.forget(topic);
           throw topicNotFound(topic.name);
         }

@@ -125,7 +125,7 @@ export class Commands {
   /** @throws {ProtocolError} `TOPIC_NOT_FOUND`, `TOPIC_EXISTS`, `LIMIT_EXCEEDED`, `UNAVAILABLE` */
   async open(subject: Subject, mode: OpenMode): Promise<Opened> {
     const { known } = subject;
-    const [born, epoch] = [known?.born ?? this.#makeEpoch(), this.#makeEpoch()];
+    const [born, epoch] = [known?.born ?? (mode === "restore" ? "" : this.#makeEpoch()), this.#makeEpoch()];
     const args = [mode, String(this.#limits.maxTopics), epoch, born, known?.text.epoch ?? ""];
     const answer = opened.parse(await this.#ask("open", subject, args));
     this.#used(answer.epoch);

@@ -53,6 +53,11 @@ export class KnownTopic {
     this.text = topicText(name, epoch);
   }
 
+  /** Whether a topic that was born as this is the same. One that was put back by a node that did not know it has no such word. */
+  isSame(born: string): boolean {
+    return born === this.born || born === "";
+  }
+
   /** The newest message that this node knows of. */
   get newest(): number {
     return Math.max(this.head ?? 0, this.acked);

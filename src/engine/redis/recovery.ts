@@ -56,10 +56,10 @@ export class Recovery {
     const { keys, replicas } = this.#ports;
     const heads = await commands.list(topics.map(({ name }) => name));
     for (const [index, topic] of topics.entries()) {
-      const { born = "", life: found = "" } = heads[index] ?? {};
-      if (born === topic.born && found === commands.life) continue;
+      const { born = "", epoch = "", life: found = "" } = heads[index] ?? {};
+      if (epoch !== "" && topic.isSame(born) && found === commands.life) continue;
       const isThere = (await commands.send("ZSCORE", [keys.topics, topic.name])) !== null;
-      if (isThere && (born === "" || found !== commands.life)) await this.#restore(commands, topic);
+      if (isThere && (epoch === "" || found !== commands.life)) await this.#restore(commands, topic);
       else replicas.forget(topic);
     }
   }

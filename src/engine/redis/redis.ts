@@ -204,7 +204,7 @@ export class RedisEngine implements Engine, LinkEvents {
     switch (told[0]) {
       case "deleted": {
         const topic = this.#replicas.get(told[2]);
-        return topic?.born === told[1] ? this.#replicas.deleted(topic) : undefined;
+        return topic?.isSame(told[1]) === true ? this.#replicas.deleted(topic) : undefined;
       }
       case "replaced":
         return this.#members.replaced(told[1], told[2], told[3]);

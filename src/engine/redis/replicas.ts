@@ -61,7 +61,7 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
   /** Takes note of a topic as Redis has it. */
   meet(name: string, { born, epoch, base }: { born: string; epoch: string; base?: number }): KnownTopic {
     const known = this.#topics.get(name);
-    if (known?.born === born) {
+    if (known?.isSame(born) === true) {
       if (known.text.epoch === epoch) return known;
       if (known.head === undefined) known.renew(epoch, base ?? 0);
       else if (known.following !== undefined) this.refresh(known);

@@ -1,6 +1,5 @@
 import type { LocalBroker } from "../engine.ts";
 import type { Commands } from "./commands.ts";
-import type { KnownTopic } from "./known-topic.ts";
 import type { Replicas } from "./replicas.ts";
 
 /** How often topics are looked at, in milliseconds. */
@@ -80,12 +79,9 @@ export class Watch {
     for (const [index, topic] of topics.entries()) {
       const head = heads[index];
       if (topic.gone || topic.following === undefined || head === undefined) continue;
-      if (head.run !== commands.server || head.epoch !== topic.text.epoch || isBehind(topic, head))
-        replicas.refresh(topic);
+      // A new epoch is seen by that too, and so is a topic that is gone or another.
+      const isCurrent = head.run === commands.server && head.epoch === topic.text.epoch;
+      if (!isCurrent || head.seq > (topic.head ?? 0)) replicas.refresh(topic);
     }
   }
-}
-
-function isBehind(topic: KnownTopic, { born, seq }: { born: string; seq: number }): boolean {
-  return born !== topic.born || seq > (topic.head ?? 0);
 }
