@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boolean, engine, integer, text } from "./setting-kinds.ts";
+import { boolean, engine, file, integer } from "./setting-kinds.ts";
 
 /** The settings of the engine. @param pendingBytes the default for what waits for Redis */
 export function engineSettings(pendingBytes: number) {
@@ -23,9 +23,9 @@ export function engineSettings(pendingBytes: number) {
       65_536,
       1_099_511_627_776,
       "memory for all messages that wait for Redis",
-      `a sixteenth of the memory there is, 67108864 at the most`,
+      "a sixteenth of the memory there is, 67108864 at the most",
     ),
-    engineCaFile: text(
+    engineCaFile: file(
       "file with the certificates that a rediss:// server may be signed by, PEM, in place of the usual ones",
     ),
     reusePort: boolean(false, "let several processes of this machine share the port; needs an ENGINE that they share"),

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { Config } from "./config.ts";
 import type { Engine, LocalBroker } from "./engine/engine.ts";
 import { MemoryEngine } from "./engine/memory.ts";
@@ -39,7 +38,7 @@ export function openEngine(
   }
   const observer = new EngineLog(log, throttle, metrics);
   const url = new URL(config.engine);
-  const ca = config.engineCaFile === undefined ? undefined : { ca: readFileSync(config.engineCaFile, "utf8") };
+  const ca = config.engineCaFile === undefined ? undefined : { ca: config.engineCaFile };
   const link = new BunRedisLink({
     url: config.engine,
     tls: url.protocol === "rediss:" ? (ca ?? true) : undefined,

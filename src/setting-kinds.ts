@@ -49,15 +49,24 @@ const topicNames = z.array(
   }),
 );
 
-/** The lines of a file that are not empty; a problem if it cannot be read. */
-function linesOf(path: string, context: z.RefinementCtx): string[] {
+/** What is in a file; a problem if it cannot be read. */
+function contentOf(path: string, context: z.RefinementCtx): string {
   try {
-    const lines = readFileSync(path, "utf8").split(/\r?\n/);
-    return lines.filter((line) => line !== "");
+    return readFileSync(path, "utf8");
   } catch (cause) {
     context.addIssue(`must be a file that can be read: ${cause instanceof Error ? cause.message : String(cause)}`);
     return z.NEVER;
   }
+}
+
+/** The lines of a text that are not empty. */
+function linesOf(content: string): string[] {
+  return content.split(/\r?\n/).filter((line) => line !== "");
+}
+
+/** A file, which is read at once. */
+export function file(help: string) {
+  return z.string().transform(contentOf).optional().meta({ help, default: "none" });
 }
 
 /** Text, such as the path of a file. */
@@ -72,7 +81,7 @@ export function topicList(help: string) {
 
 /** A file with names of topics, one on each line. */
 export function topicFile(help: string) {
-  return z.string().transform(linesOf).pipe(topicNames).optional().meta({ help, default: "none" });
+  return z.string().transform(contentOf).transform(linesOf).pipe(topicNames).optional().meta({ help, default: "none" });
 }
 
 /** Addresses and subnets, separated by commas. */

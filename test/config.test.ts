@@ -212,6 +212,16 @@ describe("a bad value", () => {
     ["UNREAD_ANSWER_BYTES", "--unread-answer-bytes", "1048575"],
     ["UNSENT_EVENT_BYTES", "--unsent-event-bytes", "1048575"],
     ["WAITING_FRAME_BYTES", "--waiting-frame-bytes", "65535"],
+    ["ENGINE", "--engine", "redis"],
+    ["ENGINE", "--engine", "http://localhost:6379"],
+    ["ENGINE", "--engine", "redis://"],
+    ["ENGINE", "--engine", "redis://localhost/first"],
+    ["ENGINE", "--engine", "redis://localhost/0?timeout=1"],
+    ["ENGINE_PREFIX", "--engine-prefix", "with space:"],
+    ["ENGINE_PREFIX", "--engine-prefix", "{tag}"],
+    ["ENGINE_TIMEOUT_MS", "--engine-timeout-ms", "99"],
+    ["ENGINE_PENDING_BYTES", "--engine-pending-bytes", "65535"],
+    ["ENGINE_CA_FILE", "--engine-ca-file", "/there/is/no/such/file"],
     ["AUTO_CREATE_TOPICS", "--auto-create-topics", "maybe"],
     ["LOG_LEVEL", "--log-level", "loud"],
     ["LOG_FORMAT", "--log-format", "xml"],
@@ -255,6 +265,22 @@ describe("a bad value", () => {
       expect(problemOf([flag])).toStartWith(`${flag.slice(0, -1)} must be `);
     },
   );
+});
+
+test("an engine with a wrong address is named without its password", () => {
+  const problem = problemOf([], { ENGINE: "redis://user:secret@host/x" });
+  expect(problem).toStartWith("ENGINE must be memory, or redis://");
+  expect(problem).toEndWith("got 'redis://***@host/x'");
+});
+
+test("settings of an engine that is not there are a problem", () => {
+  expect(problemOf([], { REUSE_PORT: "true" })).toStartWith("REUSE_PORT needs ENGINE=redis://");
+  using folder = tempFolder();
+  const file = join(folder.path, "ca.pem");
+  writeFileSync(file, "certificate");
+  expect(problemOf([], { ENGINE_CA_FILE: file })).toStartWith("ENGINE_CA_FILE needs ENGINE=rediss://");
+  const config = configOf([], { ENGINE: "rediss://u:p@h:1/2", ENGINE_CA_FILE: file, REUSE_PORT: "true" });
+  expect(config).toMatchObject({ engine: "rediss://u:p@h:1/2", engineCaFile: "certificate", reusePort: true });
 });
 
 describe("the command line", () => {

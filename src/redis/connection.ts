@@ -1,12 +1,12 @@
-import { RedisClient, type RedisOptions } from "bun";
-import { diagnose } from "./diagnose.ts";
+import { RedisClient } from "bun";
+import { diagnose, type Encryption } from "./diagnose.ts";
 
 /** The shortest and the longest time between two tries to connect, in milliseconds. */
 const RETRY_MS = { least: 50, most: 2000 };
 
 export type ConnectionPorts = {
   url: string;
-  tls: RedisOptions["tls"];
+  tls: Encryption;
   /** How long a try may take, in milliseconds. */
   timeoutMs: number;
   /** Does what a new connection needs before it can be used. */
@@ -97,6 +97,6 @@ export class Connection {
     const isSilent = cause instanceof Error && "code" in cause && cause.code === "ERR_REDIS_CONNECTION_CLOSED";
     if (!isSilent) return cause instanceof Error ? cause.message : String(cause);
     const { url, tls, timeoutMs } = this.#ports;
-    return diagnose(url, tls !== undefined, timeoutMs);
+    return diagnose(url, tls, timeoutMs);
   }
 }

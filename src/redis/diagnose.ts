@@ -1,15 +1,19 @@
-import { connect as connectPlain } from "node:net";
+import { connect as connectPlain, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 
+/** Undefined if a connection is not encrypted, else by whom its server may be signed. */
+export type Encryption = { readonly ca: string } | true | undefined;
+
 /** Says why a Redis does not let us in. Bun's client does not. @returns a reason that follows "it cannot be reached: " */
-export function diagnose(url: string, tls: boolean, timeoutMs: number): Promise<string> {
+export function diagnose(url: string, tls: Encryption, timeoutMs: number): Promise<string> {
   const { hostname, port, username, password } = new URL(url);
   const at = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 6379) };
   const words = [username, password].map(decodeURIComponent).filter((word) => word !== "");
   const { promise, resolve } = Promise.withResolvers<string>();
-  const socket = tls ? connectTls({ ...at, servername: at.host }) : connectPlain(at);
+  const name = isIP(at.host) === 0 ? { servername: at.host } : {};
+  const socket = tls === undefined ? connectPlain(at) : connectTls({ ...at, ...name, ...(tls !== true && tls) });
   const timer = setTimeout(() => resolve("it does not answer"), timeoutMs);
-  socket.once(tls ? "secureConnect" : "connect", () => {
+  socket.once(tls === undefined ? "connect" : "secureConnect", () => {
     if (words.length > 0) socket.write(command(["AUTH", ...words]));
     socket.write(command(["PING"]));
   });

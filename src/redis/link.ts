@@ -1,7 +1,8 @@
-import type { RedisClient, RedisOptions } from "bun";
+import type { RedisClient } from "bun";
 import { LinkError, type Asking, type LinkEvents, type RedisLink } from "../engine/redis/link.ts";
 import { SCRIPTS, type ScriptName } from "../engine/redis/scripts.ts";
 import { Connection } from "./connection.ts";
+import type { Encryption } from "./diagnose.ts";
 import { identityOf } from "./identity.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -10,7 +11,7 @@ const CHANNELS_AT_ONCE = 500;
 
 export type BunRedisLinkPorts = {
   url: string;
-  tls: RedisOptions["tls"];
+  tls: Encryption;
   /**
    * How long Redis may take, in milliseconds. A connection that is silent for longer while it is asked something is given up,
    * and an absence up to that long is waited out.
@@ -37,9 +38,7 @@ export class BunRedisLink implements RedisLink {
   readonly #waiting = new Waiting();
   readonly #hearers = new Waiting();
   readonly #wasOpen = { requests: false, hearing: false };
-  /** The server that the connection for channels leads to. */
   #heardFrom = "";
-  /** Since when there is no connection for requests. */
   #awaySince = performance.now();
   #asked = 0;
   #answered = 0;

@@ -72,6 +72,7 @@ export class CuttingProxy implements Disposable {
   readonly #servers = new Set<Socket<Connection | undefined>>();
   readonly #listener = this.#listen();
   #refusing = false;
+  #holding = false;
   #bytesLeft = { server: Number.POSITIVE_INFINITY, clients: Number.POSITIVE_INFINITY };
   #cutDone = Promise.withResolvers<void>();
 
@@ -93,6 +94,7 @@ export class CuttingProxy implements Disposable {
 
   /** Resets every present connection, on both sides at once. */
   cut(): void {
+    this.#holding = false;
     for (const socket of [...this.#clients, ...this.#servers]) socket.terminate();
   }
 
@@ -103,6 +105,11 @@ export class CuttingProxy implements Disposable {
 
   admit(): void {
     this.#refusing = false;
+  }
+
+  /** Swallows everything, without a word to either side, until all connections are cut. */
+  hold(): void {
+    this.#holding = true;
   }
 
   /**
@@ -182,6 +189,7 @@ export class CuttingProxy implements Disposable {
   }
 
   #pass(pipe: Pipe | undefined, from: "server" | "clients", chunk: Buffer): void {
+    if (this.#holding) return;
     const passed = chunk.subarray(0, this.#bytesLeft[from]);
     this.#bytesLeft[from] -= passed.length;
     pipe?.push(passed);

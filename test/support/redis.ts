@@ -59,6 +59,13 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
+  /** Listens with TLS, too, on a free port. */
+  async listenWithTls(): Promise<number> {
+    const port = freePort();
+    await this.send("CONFIG", ["SET", "tls-port", String(port)]);
+    return port;
+  }
+
   /** Has it be a replica of another from now on. Resolves when it has all that the other has. */
   async follow(master: RedisServer): Promise<void> {
     await this.send("REPLICAOF", ["127.0.0.1", String(master.port)]);
@@ -105,7 +112,7 @@ let shared: { url: string; stop(): void } | undefined;
 let worlds = 0;
 
 /** The settings of a server that has a Redis for itself: a part, that is, of the one that all tests of a run share. */
-export function overRedis(): Record<string, string> {
+export function overRedis(): { ENGINE: string; ENGINE_PREFIX: string } {
   return { ENGINE: sharedRedis(), ENGINE_PREFIX: `test${process.pid}-${++worlds}:` };
 }
 

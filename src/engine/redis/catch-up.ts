@@ -3,7 +3,6 @@ import type { LocalBroker } from "../engine.ts";
 import type { Page } from "./answers.ts";
 import type { Commands } from "./commands.ts";
 import type { KnownTopic } from "./known-topic.ts";
-import { Lost } from "./meaning.ts";
 import type { Pace } from "./pace.ts";
 import { messageOf, metaOf, type Heard } from "./wire.ts";
 
@@ -19,8 +18,8 @@ export type CatchUpPorts = {
   /** So many messages came late: their channel had lost them. */
   filled(messages: number): void;
   after(ms: number, work: () => void): () => void;
-  /** Puts back what Redis has lost. */
-  recover(): Promise<void>;
+  /** Asks again after what Redis has lost is put back. */
+  unlessLost<T>(name: string, ask: () => Promise<T>): Promise<T>;
 };
 
 /** What takes in what is read. */
@@ -84,18 +83,13 @@ export class CatchUp {
   }
 
   async #read(topic: KnownTopic): Promise<Page> {
-    const read = () =>
-      this.#ports.commands.read(
-        { name: topic.name, keys: topic.keys, known: topic },
-        { from: (topic.head ?? 0) + 1, bytes: PAGE_BYTES },
-      );
+    const { commands, unlessLost } = this.#ports;
+    const subject = { name: topic.name, keys: topic.keys, known: topic };
     try {
-      return await read();
+      return await unlessLost(topic.name, () => {
+        return commands.read(subject, { from: (topic.head ?? 0) + 1, bytes: PAGE_BYTES });
+      });
     } catch (cause) {
-      if (cause instanceof Lost) {
-        await this.#ports.recover();
-        return read();
-      }
       if (isGone(cause)) this.#replicas.forget(topic);
       throw cause;
     }

@@ -47,6 +47,8 @@ export class Commands {
   server = "";
   /** Which life of its data this node goes by. */
   life = "";
+  /** Whether Redis has just lost its data, and a topic that is not there may still be put back. */
+  isUnsettled = false;
 
   constructor(
     asking: Asking,
@@ -112,12 +114,7 @@ export class Commands {
         placed({ epoch, first, seq, ms, count, duplicate: duplicate === 1, born });
       },
       (cause: unknown) => {
-        throw tooLarge(
-          meaningOf(cause, { topic: subject.name, maxTopics: this.#limits.maxTopics }),
-          fixed,
-          maxMessageBytes,
-          subject.name,
-        );
+        throw tooLarge(meaningOf(cause, this.#about(subject)), fixed, maxMessageBytes, subject.name);
       },
     );
   }
@@ -196,7 +193,7 @@ export class Commands {
       await this.#whenOpen();
       return await this.#run(script, subject, args);
     } catch (cause) {
-      throw meaningOf(cause, { topic: subject.name, maxTopics: this.#limits.maxTopics });
+      throw meaningOf(cause, this.#about(subject));
     }
   }
 
@@ -214,6 +211,10 @@ export class Commands {
     } catch (cause) {
       throw meaningOf(cause);
     }
+  }
+
+  #about({ name: topic }: Subject) {
+    return { topic, maxTopics: this.#limits.maxTopics, isUnsettled: this.isUnsettled };
   }
 
   /** Makes another epoch once this one was used: no topic gets the same twice. */

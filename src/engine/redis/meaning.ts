@@ -2,7 +2,11 @@ import { limitExceeded, ProtocolError, topicNotFound, unavailable } from "../../
 import { LinkError } from "./link.ts";
 
 /** Redis has lost topics: they have to be put back before this can be answered. */
-export class Lost extends Error {}
+export class Lost extends ProtocolError {
+  constructor() {
+    super("UNAVAILABLE", "The engine has lost the topic, which is being put back: try again");
+  }
+}
 
 /** Errors of Redis that are no fault of a request: it is full, loads its data, is a replica, may not be written to. */
 const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|MISCONF|NOREPLICAS|CLUSTERDOWN|BUSY|NOPERM|NOAUTH)\b/;
@@ -13,10 +17,12 @@ export function isRefusal(cause: unknown, word: string): cause is LinkError {
 }
 
 /** What was asked. */
-type Asked = { topic: string; maxTopics: number };
+type Asked = { topic: string; maxTopics: number; isUnsettled: boolean };
+
+const NOTHING: Asked = { topic: "", maxTopics: 0, isUnsettled: false };
 
 /** What an error means for whoever asked. What is none of Redis' stays as it is. */
-export function meaningOf(cause: unknown, { topic, maxTopics }: Asked = { topic: "", maxTopics: 0 }): unknown {
+export function meaningOf(cause: unknown, { topic, maxTopics, isUnsettled }: Asked = NOTHING): unknown {
   if (!(cause instanceof LinkError)) return cause;
   const { problem, message } = cause;
   if (problem === "unknown") {
@@ -25,7 +31,8 @@ export function meaningOf(cause: unknown, { topic, maxTopics }: Asked = { topic:
   if (problem === "away") return unavailable(`The engine cannot be reached, and was asked nothing: ${message}`);
   switch (message.split(" ")[0]) {
     case "MISSING":
-      return topicNotFound(topic);
+      if (!isUnsettled) return topicNotFound(topic);
+      return unavailable(`The engine has lost its data, and another node may still put topic '${topic}' back`);
     case "LOST":
       return new Lost();
     case "EXISTS":

@@ -96,8 +96,8 @@ export class Nodes {
     try {
       const question = ["detail", number, from, name, page.limit ?? null, page.after ?? null];
       const heardBy = z.int().parse(await commands.send("PUBLISH", [keys.control, JSON.stringify(question)]));
-      // This node hears it, too. Answers may have come already.
-      asked.left += heardBy - 1;
+      // Answers may have come already. This node hears the question, too, which counts as one.
+      asked.left += heardBy;
       if (asked.left > 0) {
         const stop = after(ASK_MS, resolve);
         await promise;
@@ -109,8 +109,9 @@ export class Nodes {
     }
   }
 
-  /** Another node asks. */
-  answer(number: number, from: string, name: string, page: SubscriberPage): void {
+  /** A node asks. @param own what this node is called */
+  answer(own: string, number: number, from: string, name: string, page: SubscriberPage): void {
+    if (from === own) return this.answered(number, null);
     const { commands, keys, detail, failed } = this.#ports;
     const answer = ["answer", number, detail(name, page) ?? null];
     commands.send("PUBLISH", [keys.inbox(from), JSON.stringify(answer)]).catch(failed);

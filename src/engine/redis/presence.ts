@@ -1,3 +1,4 @@
+import { unavailable } from "../../protocol/codes.ts";
 import type { Commands } from "./commands.ts";
 import type { Keys } from "./keys.ts";
 import { Lost } from "./meaning.ts";
@@ -5,6 +6,13 @@ import type { Members } from "./members.ts";
 import type { Nodes } from "./nodes.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Replicas } from "./replicas.ts";
+import { LOOK_MS } from "./watch.ts";
+
+/**
+ * How long after Redis has lost its data a topic that is not there may still be put back by another node, in milliseconds:
+ * by then every node has looked.
+ */
+const UNSETTLED_MS = 2 * LOOK_MS;
 
 export type PresencePorts = {
   commands: Commands;
@@ -17,6 +25,7 @@ export type PresencePorts = {
   id: string;
   /** Topics that are there from the start. */
   topics: readonly string[];
+  after(ms: number, work: () => void): () => void;
   /** A node gave no sign of life: its client ids are free. */
   nodeGone(name: string): void;
   failed(cause: unknown): void;
@@ -37,38 +46,43 @@ export class Presence {
 
   /** A connection to `server` is there: finds out what has become of the data, and joins the other nodes. */
   async connected(over: Commands, server: string): Promise<void> {
-    const { commands, recovery, replicas, topics } = this.#ports;
+    const { commands } = this.#ports;
     over.server = server;
-    const life = await recovery.run(over, commands.life);
-    [commands.server, commands.life] = [server, life];
-    for (const topic of topics) await over.open(replicas.subject(topic), "ensure");
+    over.life = commands.life;
+    await this.#putBack(over);
+    [commands.server, commands.life] = [server, over.life];
     await this.#join(over);
   }
 
   /** Puts back what Redis has lost while it was connected to. */
   recover(): Promise<void> {
-    const { commands, recovery } = this.#ports;
+    const { commands } = this.#ports;
     const run = async () => {
-      commands.life = await recovery.run(commands, commands.life);
+      await this.#putBack(commands);
       await this.#join(commands);
     };
     this.#recovering ??= run().finally(() => (this.#recovering = undefined));
     return this.#recovering;
   }
 
-  /** Asks again after what Redis has lost is put back: what this node knows and, if that does not suffice, the topic itself. */
+  /**
+   * Asks again after what Redis has lost is put back: what this node knows and, if that does not suffice, the topic itself.
+   *
+   * @throws {ProtocolError} `UNAVAILABLE` if it is lost again and again
+   */
   async unlessLost<T>(name: string, ask: () => Promise<T>): Promise<T> {
     const { commands, replicas } = this.#ports;
-    const putBack = [() => this.recover(), () => commands.open(replicas.subject(name), "restore")];
-    for (const step of putBack) {
+    const recover = () => this.recover();
+    const restore = () => commands.open(replicas.subject(name), "restore");
+    for (const putBack of [recover, restore, recover]) {
       try {
         return await ask();
       } catch (cause) {
         if (!(cause instanceof Lost)) throw cause;
       }
-      await step();
+      await putBack();
     }
-    return ask();
+    throw unavailable("The engine loses its data again and again");
   }
 
   /** Gives a sign of life, and tidies up after those that gave none for long. */
@@ -81,6 +95,19 @@ export class Presence {
 
   leave(): Promise<void> {
     return this.#ports.nodes.leave(this.#ports.members.node);
+  }
+
+  /** Puts back what is lost, and creates what has to be there. */
+  async #putBack(commands: Commands): Promise<void> {
+    const { recovery, replicas, topics, after } = this.#ports;
+    if (await recovery.run(commands)) {
+      this.#ports.commands.isUnsettled = true;
+      after(UNSETTLED_MS, () => (this.#ports.commands.isUnsettled = false));
+    }
+    const open = async (name: string) => {
+      replicas.meet(name, await commands.open(replicas.subject(name), "ensure"));
+    };
+    await Promise.all(topics.map(open));
   }
 
   async #join(commands: Commands): Promise<void> {

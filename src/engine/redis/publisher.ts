@@ -20,7 +20,7 @@ export type PublisherPorts = {
   /** So many messages have got their place. */
   published(messages: number): void;
   /** Asks again after what Redis has lost is put back. */
-  unlessLost(name: string, ask: () => Promise<void>): Promise<void>;
+  unlessLost<T>(name: string, ask: () => Promise<T>): Promise<T>;
 };
 
 /** The tags of publishes that are not answered yet. */

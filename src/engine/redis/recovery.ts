@@ -27,20 +27,20 @@ export class Recovery {
   }
 
   /**
-   * Puts back what is lost, and forgets what was deleted.
+   * Puts back what is lost, and forgets what was deleted. From then on the commands go by the life that there is now.
    *
-   * @param known the life that the node has gone by; empty at first
-   * @returns the life of the data that there is now
+   * @returns whether Redis has lost all that it had
    */
-  async run(commands: Commands, known: string): Promise<string> {
-    const now = await this.#lifeOf(commands);
-    commands.life = now;
+  async run(commands: Commands): Promise<boolean> {
+    const before = commands.life;
+    commands.life = await this.#lifeOf(commands);
     const topics = [...this.#ports.replicas];
-    if (known !== "" && known !== now) {
+    const isLost = before !== "" && before !== commands.life;
+    if (isLost) {
       await Promise.all(topics.map((topic) => this.#restore(commands, topic)));
       this.#ports.lost(topics.length);
     } else await this.#compare(commands, topics);
-    return now;
+    return isLost;
   }
 
   /** The word of the data. Of several nodes that find none, one sets it. */

@@ -42,12 +42,12 @@ export class RedisEngine implements Engine, LinkEvents {
     const commands = new Commands(link, () => link.whenOpen(), keys, limits, makeEpoch);
     const failed = (cause: unknown) => observer.failed(cause);
     const filled = (messages: number) => observer.filled(messages);
-    const recover = () => this.#presence.recover();
+    const unlessLost = <T>(name: string, ask: () => Promise<T>) => this.#presence.unlessLost(name, ask);
     const underWay: UnderWay = new Set();
     const isUnderWay = (tag: string) => underWay.has(tag);
     const replicas = new Replicas({
       ...{ broker, link, commands, keys, isoOf, after, soon },
-      ...{ filled, isUnderWay, recover, failed },
+      ...{ filled, isUnderWay, unlessLost, failed },
     });
     const members = new Members({ broker, commands, replicas, failed });
     const detail = (name: string, page: SubscriberPage) => {
@@ -58,7 +58,7 @@ export class RedisEngine implements Engine, LinkEvents {
     const nodeGone = (name: string) => observer.nodeGone(name);
     this.#presence = new Presence({
       ...{ commands, keys, members, nodes, recovery, replicas },
-      ...{ id, topics, nodeGone, failed },
+      ...{ id, topics, nodeGone, after, failed },
     });
     const { maxHistory } = limits;
     this.#queries = new Queries({
@@ -75,8 +75,7 @@ export class RedisEngine implements Engine, LinkEvents {
     const published = (messages: number) => observer.published(messages);
     this.#publisher = new Publisher({
       ...{ commands, replicas, underWay, mostBytes: limits.enginePendingBytes },
-      ...{ id, isoOf, published },
-      unlessLost: (name, ask) => this.#presence.unlessLost(name, ask),
+      ...{ id, isoOf, published, unlessLost },
     });
     this.#watch = new Watch({
       ...{ broker, commands, replicas, after, inbox: keys.inbox(id) },
@@ -210,8 +209,8 @@ export class RedisEngine implements Engine, LinkEvents {
         return this.#members.replaced(told[1], told[2], told[3]);
       case "detail": {
         const [, number, from, name, limit, after] = told;
-        if (from === this.#ports.id) return;
-        return this.#nodes.answer(number, from, name, { limit: limit ?? undefined, after: after ?? undefined });
+        const page = { limit: limit ?? undefined, after: after ?? undefined };
+        return this.#nodes.answer(this.#ports.id, number, from, name, page);
       }
       case "answer":
         return this.#nodes.answered(told[1], told[2]);
