@@ -2,7 +2,7 @@ import { RedisClient } from "bun";
 import { diagnose, type Encryption } from "./diagnose.ts";
 
 /** The shortest and the longest time between two tries to connect, in milliseconds. */
-const RETRY_MS = { least: 50, most: 2000 };
+const RETRY_MS = { least: 50, most: 1000 };
 
 export type ConnectionPorts = {
   url: string;

@@ -138,7 +138,7 @@ export class BunRedisLink implements RedisLink {
 
   async #prepareHearing(client: RedisClient): Promise<void> {
     const server = await identityOf(client);
-    if (this.server !== "" && server !== this.server) {
+    if (this.#requests.client !== undefined && server !== this.server) {
       // One of the two is an old one.
       this.#requests.renew("the connection for channels leads to another server");
       throw new Error("the connection for requests leads to another server");

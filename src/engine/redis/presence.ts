@@ -90,7 +90,12 @@ export class Presence {
     const { commands, members, nodes, nodeGone } = this.#ports;
     const { known, dead } = await nodes.beat(members.node);
     if (!known) await this.#join(commands);
-    for (const name of dead) if (await nodes.tidyAfter(name)) nodeGone(name);
+    for (const name of dead) {
+      if (!(await nodes.tidyAfter(name))) continue;
+      // A node that has another name by now is not gone.
+      const isThere = (await nodes.list()).some(({ id }) => name.startsWith(`${id}.`));
+      if (!isThere) nodeGone(name);
+    }
   }
 
   leave(): Promise<void> {

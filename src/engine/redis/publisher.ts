@@ -69,10 +69,11 @@ export class Publisher {
 
   #publishedBy(name: string, { born, epoch, first, seq, ms, count, duplicate }: PublishAnswer): Published {
     const { replicas, isoOf, published } = this.#ports;
-    const topic = replicas.meet(name, { born, epoch });
-    const isCurrent = topic.text.epoch === epoch;
-    if (isCurrent) topic.acked = Math.max(topic.acked, seq);
+    // What was published before may be of an epoch that is over, and tells nothing of the present one.
+    const topic = duplicate ? replicas.get(name) : replicas.meet(name, { born, epoch });
+    const text = topic?.text.epoch === epoch ? topic.text : topicText(name, epoch);
+    if (topic !== undefined && topic.text.epoch === epoch) topic.acked = Math.max(topic.acked, seq);
     if (!duplicate) published(count);
-    return { text: isCurrent ? topic.text : topicText(name, epoch), first, seq, ts: isoOf(ms), count, duplicate };
+    return { text, first, seq, ts: isoOf(ms), count, duplicate };
   }
 }

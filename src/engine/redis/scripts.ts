@@ -26,7 +26,6 @@ local function topic()
   if h[8] ~= ARGV[7] then return nil end
   if h[6] ~= ARGV[1] or (h[2] == ARGV[3] and tonumber(h[5]) < tonumber(ARGV[4])) then
     redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'prev', h[2], 'base', h[5], 'run', ARGV[1])
-    redis.call('DEL', KEYS[3])
     redis.call('PUBLISH', ARGV[5], 'r')
     h = {h[1], ARGV[2], h[2], h[5], h[5], ARGV[1], h[7]}
   end
@@ -53,7 +52,8 @@ local base, seq = tonumber(h[4]), tonumber(h[5])
 local dedupe = ARGV[11] == '1'
 local entries = {}
 if dedupe then
-  local before = math.max(seq - tonumber(ARGV[10]), base)
+  -- Also what was published before this epoch began and is still there: it was delivered.
+  local before = math.max(0, seq - tonumber(ARGV[10]))
   local seen, first, last, count = {}, nil, 0, 0
   for i = 16, #ARGV do
     local id = string.lower(string.sub(ARGV[i], 1, 36))
@@ -70,7 +70,8 @@ if dedupe then
   end
   if #entries == 0 then
     local known = redis.call('XRANGE', KEYS[2], number(last) .. '-0', number(last) .. '-0')
-    return {h[2], first, last, tonumber(string.match(known[1][2][2], '^%d+')), count, 1, h[1]}
+    local at = known[1] and tonumber(string.match(known[1][2][2], '^%d+')) or tonumber(h[7])
+    return {last > base and h[2] or h[3], first, last, at, count, 1, h[1]}
   end
 else
   for i = 16, #ARGV do entries[i - 15] = ARGV[i] end

@@ -110,6 +110,19 @@ describe.skipIf(withoutRedis)("a topic on another server than its epoch was made
     expect((await history(node, "t")).messages.map((one) => one.seq)).toEqual([6]);
   });
 
+  test("and what was published with dedupe before is still not published again", async () => {
+    await using stage = await setUp();
+    const { redis, node, client, epoch } = stage;
+    const message = { id: crypto.randomUUID(), payload: "once", dedupe: true };
+    await publishBody(node, "t", message);
+    await redis.signal("SIGTERM");
+    await redis.start();
+    await publishAgain(node, "new");
+    expect(await publishBody(node, "t", message)).toMatchObject({ duplicate: true, seq: 6, epoch });
+    await publishBody(node, "t", { payload: "last" });
+    expect((await client.take(4)).map(told)).toEqual(["once", "epoch_changed", "new", "last"]);
+  });
+
   test("on a replica that is behind: no number comes twice within one epoch", async () => {
     await using stage = await setUp();
     const { redis, node, client, epoch } = stage;
