@@ -54,7 +54,7 @@ export class Broker {
 
   // Called by an engine.
 
-  /** Adds a topic that was created, or has become known here. `seq` is its newest message, 0 if there is none. */
+  /** Adds a topic that was created, or has become known here. Its epoch begins after `seq`. */
   topicCreated(text: TopicText, seq: number): void {
     const topic = new Topic(text, seq, this.#limits);
     this.#topics.set(topic.name, { topic, subscriptions: new Map() });
@@ -130,7 +130,8 @@ export class Broker {
     // If a subscriber asks again, what is queued for it is not missed, even if history no longer has it.
     const recovery = recoveryOf(topic, options.since, Math.min(start ?? 0, subscription.position));
     if (options.since !== undefined) this.#ports.metrics.resumed(outcomeOf(recovery));
-    return { topic: name, epoch: topic.epoch, seq: topic.log.newest, replay, ...recovery };
+    const base = topic.base > 0 ? { base: topic.base } : {};
+    return { topic: name, epoch: topic.epoch, ...base, seq: topic.log.newest, replay, ...recovery };
   }
 
   /** Throws what {@link subscribe} would throw now, and changes nothing. */

@@ -8,6 +8,8 @@ import { BATCH_BYTES } from "./ports.ts";
 export class Topic {
   readonly text: TopicText;
   readonly log: TopicLog;
+  /** The `seq` that this epoch begins after: 0, unless the topic had one before. */
+  readonly base: number;
   /** How many events may wait for one subscriber, at most. */
   readonly queueLimit: number;
   /** Whether the topic was deleted. What was published before is still sent. */
@@ -18,9 +20,10 @@ export class Topic {
   #pendingSize = 0;
   #ended: Ledger | undefined;
 
-  /** @param seq the newest message so far, 0 if there is none */
+  /** @param seq what it begins after */
   constructor(text: TopicText, seq: number, limits: { maxHistory: number; maxSubscriberQueue: number }) {
     this.text = text;
+    this.base = seq;
     this.queueLimit = limits.maxSubscriberQueue;
     this.#maxHistory = limits.maxHistory;
     this.log = new TopicLog(limits.maxHistory + limits.maxSubscriberQueue, seq);

@@ -91,7 +91,7 @@ export interface Engine {
 
 /** The broker of this process, as an engine sees it. */
 export interface LocalBroker {
-  /** Adds a topic that was created, or has become known here. `seq` is its newest message, 0 if there is none. */
+  /** Adds a topic that was created, or has become known here. Its epoch begins after `seq`. */
   topicCreated(text: TopicText, seq: number): void;
   topicDeleted(name: string): void;
   /**

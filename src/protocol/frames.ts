@@ -57,13 +57,15 @@ export type Problem = { type: "about:blank"; status: number; title: string; deta
 type Dated = { ts: string };
 
 /**
- * The beginning of a subscription. `seq` is the newest message at that moment. `replay` is how many events follow from
+ * The beginning of a subscription. `seq` is the newest message at that moment. `base` is there if the epoch does not begin
+ * with message 1, but after that one. `replay` is how many events follow from
  * history. If a position was asked for, `recovered` says whether everything after it follows. If not, `missed` says
  * what is lost for good, as far as that can be told.
  */
 export type Subscribed = {
   topic: string;
   epoch: string;
+  base?: number | undefined;
   seq: number;
   replay: number;
   recovered?: boolean | undefined;

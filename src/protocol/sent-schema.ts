@@ -41,6 +41,7 @@ export const SENT_FRAMES = {
   publishedBatch: answer("ack", { ...ackedAt, first_seq: seq, count: z.int().min(1), duplicate }),
   subscribed: answer("ack", {
     ...ackedAt,
+    base: z.int().min(1).optional(),
     replay: seq,
     recovered: z.boolean().optional(),
     missed: z.strictObject(range).optional(),

@@ -9,6 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { Keys } from "../../src/engine/redis/keys.ts";
+import { SCRIPTS } from "../../src/engine/redis/scripts.ts";
+import { SEPARATOR } from "../../src/engine/redis/wire.ts";
 import { leaveServerItsCore, onCore, SERVER_CORE } from "./cores.ts";
 
 const { values } = parseArgs({
@@ -24,17 +27,7 @@ const UNDER_WAY = 200;
 const HISTORY = 100;
 const PAYLOAD = "x".repeat(128);
 
-/** Checks that the topic lives, gives the message its number, keeps it and announces it. */
-const PUBLISH = `
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then return redis.error_reply('NOTOPIC') end
-local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-local now = redis.call('TIME')
-redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[1], seq .. '-0', 'm', ARGV[2])
-redis.call('PUBLISH', KEYS[3], seq .. ':' .. now[1] .. ':' .. ARGV[2])
-return {epoch, seq, now[1], now[2]}`;
-
-const keysOf = (topic: string) => [`{${topic}}:head`, `{${topic}}:stream`, `{${topic}}:channel`] as const;
+const keys = new Keys("bench:", "0");
 
 const folder = mkdtempSync(join(tmpdir(), "pubsub-redis-"));
 leaveServerItsCore();
@@ -65,9 +58,21 @@ async function inParallel(most: number, work: (index: number) => Promise<unknown
   await Promise.all(Array.from({ length: UNDER_WAY }, worker));
 }
 
-const create = (topic: string) => redis.send("HSET", [keysOf(topic)[0], "epoch", "abcdef012345", "seq", "0"]);
-const sha = z.string().parse(await redis.send("SCRIPT", ["LOAD", PUBLISH]));
-const publish = (topic: string) => redis.send("EVALSHA", [sha, "3", ...keysOf(topic), String(HISTORY), PAYLOAD]);
+const load = async (script: string) => z.string().parse(await redis.send("SCRIPT", ["LOAD", script]));
+const shas = { open: await load(SCRIPTS.open), publish: await load(SCRIPTS.publish) };
+await redis.send("HSET", [keys.state, "life", "life"]);
+
+/** Runs a script of a topic as a node does. */
+function run(sha: string, topic: string, args: readonly string[]): Promise<unknown> {
+  const { head, stream, ids, members, channel } = keys.topic(topic);
+  const common = ["run", "abcdef012345", "", "0", channel, topic, "life"].join(SEPARATOR);
+  return redis.send("EVALSHA", [sha, "6", head, stream, ids, members, keys.topics, keys.state, common, ...args]);
+}
+
+const create = (topic: string) => run(shas.open, topic, ["ensure", "100000000", "abcdef012346", "born", ""]);
+const id = crypto.randomUUID();
+const publish = (topic: string) =>
+  run(shas.publish, topic, [["tag", HISTORY, HISTORY, 0, "", "", "", "born"].join(SEPARATOR), `${id}${PAYLOAD}`]);
 
 /** What a publish costs while so many nodes follow its topic. */
 async function publishing(nodes: number) {
@@ -75,7 +80,8 @@ async function publishing(nodes: number) {
   let heard = 0;
   for (let i = 0; i < nodes; i++) {
     const follower = await connect();
-    for (let topic = 0; topic < BUSY; topic++) await follower.subscribe(keysOf(`busy${topic}`)[2], () => void heard++);
+    for (let topic = 0; topic < BUSY; topic++)
+      await follower.subscribe(keys.topic(`busy${topic}`).channel, () => void heard++);
     followers.push(follower);
   }
   const [cpu, begun, own] = [await cpuSeconds(), performance.now(), process.cpuUsage()];
@@ -108,10 +114,10 @@ try {
   await inParallel(some * (HISTORY - 1), (index) => publish(`quiet${index % some}`));
   bytes.more = await memory();
   const follower = await connect();
-  await inParallel(some, (index) => follower.subscribe(keysOf(`quiet${index}`)[2], () => {}));
+  await inParallel(some, (index) => follower.subscribe(keys.topic(`quiet${index}`).channel, () => {}));
   const followed = await memory();
   const [cpu, begun] = [await cpuSeconds(), performance.now()];
-  await inParallel(topics, (index) => redis.send("HGET", [keysOf(`quiet${index}`)[0], "seq"]));
+  await inParallel(topics, (index) => redis.send("HGET", [keys.topic(`quiet${index}`).head, "seq"]));
   console.table({
     "bytes of a topic without messages": (bytes.created - bytes.before) / topics,
     "bytes of its first message of 128": (bytes.first - bytes.created) / some,

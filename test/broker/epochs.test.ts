@@ -69,7 +69,7 @@ test("Broker has no replay of an old epoch in a new one", () => {
   renew(5);
   append(6, 7);
   const since = subscribe("since", { since: { epoch: "e1", seq: 2 } });
-  expect(since.ack).toMatchObject({ epoch: "e2", seq: 7, replay: 2, recovered: false });
+  expect(since.ack).toMatchObject({ epoch: "e2", base: 5, seq: 7, replay: 2, recovered: false });
   expect(since.ack.missed).toBeUndefined();
   expect(subscribe("last", { last_n: 10 }).peer.story).toEqual(["6", "7"]);
 });

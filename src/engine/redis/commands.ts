@@ -9,7 +9,7 @@ import type { Keys } from "./keys.ts";
 import type { Asking } from "./link.ts";
 import { isRefusal, meaningOf } from "./meaning.ts";
 import type { ScriptName } from "./scripts.ts";
-import { entryOf } from "./wire.ts";
+import { entryOf, SEPARATOR } from "./wire.ts";
 
 export type RedisEngineLimits = {
   maxTopics: number;
@@ -97,17 +97,17 @@ export class Commands {
       await waiting.catch((cause: unknown) => {
         throw meaningOf(cause);
       });
-    await this.#run("publish", subject, [
+    const options = [
       tag,
-      String(this.#kept),
-      String(maxHistory),
-      dedupe ? "1" : "0",
+      this.#kept,
+      maxHistory,
+      dedupe ? 1 : 0,
       traceparent,
-      fixed === 0 ? "" : String(maxMessageBytes - fixed),
-      autoCreateTopics ? String(maxTopics) : "",
+      fixed === 0 ? "" : maxMessageBytes - fixed,
+      autoCreateTopics ? maxTopics : "",
       this.#fresh,
-      ...messages.map(entryOf),
-    ]).then(
+    ];
+    await this.#run("publish", subject, [options.join(SEPARATOR), ...messages.map(entryOf)]).then(
       (answer) => {
         const [epoch, first, seq, ms, count, duplicate, born] = published.parse(answer);
         this.#used(epoch);
@@ -200,8 +200,9 @@ export class Commands {
   #run(script: ScriptName, { name, keys, known }: Subject, args: readonly string[]): Promise<unknown> {
     const { head, stream, ids, members, channel } = keys;
     const { topics, state } = this.#keys;
-    const common = [this.server, this.#fresh, known?.text.epoch ?? "", String(known?.newest ?? 0), channel, name];
-    return this.#asking.run(script, [head, stream, ids, members, topics, state], [...common, this.life, ...args]);
+    const common = [this.server, this.#fresh, known?.text.epoch, known?.newest ?? 0, channel, name, this.life];
+    const all = [common.join(SEPARATOR), ...args];
+    return this.#asking.run(script, [head, stream, ids, members, topics, state], all);
   }
 
   async #guarded(ask: () => Promise<unknown>): Promise<unknown> {

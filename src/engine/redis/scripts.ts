@@ -1,33 +1,37 @@
 /**
  * What runs inside Redis. Each script is one step that nothing comes between.
  *
- * Every script of a topic gets the same keys: head, stream, ids, members, topics, state; and these arguments first:
- * 1 the server's run id, 2 an epoch that was never used, 3 and 4 the epoch and the newest number that the caller knows,
- * 5 the topic's channel, 6 its name, 7 the life of the data.
+ * Every script of a topic gets the same keys: head, stream, ids, members, topics, state. Its first argument has fields, as
+ * each argument costs: the server's run id, an epoch that was never used, the epoch and the newest number that the caller
+ * knows, the topic's channel, its name, and the life of the data.
  */
 const TOPIC = `
+local function fields(text, count)
+  return string.match(text, '^' .. string.rep('(.-)\\30', count - 1) .. '(.*)$')
+end
+local RUN, FRESH, EPOCH, SEQ, CHANNEL, NAME, LIFE = fields(ARGV[1], 7)
 local function isLost()
-  return redis.call('ZSCORE', KEYS[5], ARGV[6]) or redis.call('HGET', KEYS[6], 'life') ~= ARGV[7]
+  return redis.call('ZSCORE', KEYS[5], NAME) or redis.call('HGET', KEYS[6], 'life') ~= LIFE
 end
 local function missing()
   return redis.error_reply(isLost() and 'LOST topic' or 'MISSING topic')
 end
 local function make(epoch, born, prev)
   redis.call('DEL', KEYS[2], KEYS[3])
-  redis.call('HSET', KEYS[1], 'born', born, 'epoch', epoch, 'prev', prev, 'base', 0, 'seq', 0, 'run', ARGV[1], 'ts', 0)
-  redis.call('HSET', KEYS[1], 'life', ARGV[7])
-  redis.call('ZADD', KEYS[5], redis.call('HINCRBY', KEYS[6], 'created', 1), ARGV[6])
-  return {born, epoch, prev, 0, 0, ARGV[1], 0}
+  redis.call('HSET', KEYS[1], 'born', born, 'epoch', epoch, 'prev', prev, 'base', 0, 'seq', 0, 'run', RUN, 'ts', 0)
+  redis.call('HSET', KEYS[1], 'life', LIFE)
+  redis.call('ZADD', KEYS[5], redis.call('HINCRBY', KEYS[6], 'created', 1), NAME)
+  return {born, epoch, prev, 0, 0, RUN, 0}
 end
 -- A topic of another life of the data is none of those that the caller knows: first it has to find out.
 -- Another server may be behind what was acknowledged, so its first word on a topic is a new epoch.
 local function topic()
   local h = redis.call('HMGET', KEYS[1], 'born', 'epoch', 'prev', 'base', 'seq', 'run', 'ts', 'life')
-  if h[8] ~= ARGV[7] then return nil end
-  if h[6] ~= ARGV[1] or (h[2] == ARGV[3] and tonumber(h[5]) < tonumber(ARGV[4])) then
-    redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'prev', h[2], 'base', h[5], 'run', ARGV[1])
-    redis.call('PUBLISH', ARGV[5], 'r')
-    h = {h[1], ARGV[2], h[2], h[5], h[5], ARGV[1], h[7]}
+  if h[8] ~= LIFE then return nil end
+  if h[6] ~= RUN or (h[2] == EPOCH and tonumber(h[5]) < tonumber(SEQ)) then
+    redis.call('HSET', KEYS[1], 'epoch', FRESH, 'prev', h[2], 'base', h[5], 'run', RUN)
+    redis.call('PUBLISH', CHANNEL, 'r')
+    h = {h[1], FRESH, h[2], h[5], h[5], RUN, h[7]}
   end
   return h
 end
@@ -37,25 +41,25 @@ end
 `;
 
 /**
- * 8 a tag, 9 how many messages the stream keeps, 10 how many are history, 11 whether to dedupe, 12 the trace, 13 the most
- * bytes of an entry and its number, 14 the most topics if a missing one is created, 15 what it is then born as, and then
- * the entries.
+ * Its second argument has fields, too: a tag, how many messages the stream keeps, how many are history, whether to dedupe,
+ * the trace, the most bytes of an entry and its number, the most topics if a missing one is created, and what it is then
+ * born as. All others are entries.
  */
 const PUBLISH = `${TOPIC}
+local tag, keep, history, dedupe, trace, room, most, born = fields(ARGV[2], 8)
 local h = topic()
 if not h then
-  if ARGV[14] == '' or isLost() then return missing() end
-  if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[14]) then return redis.error_reply('LIMIT topics') end
-  h = make(ARGV[2], ARGV[15], '')
+  if most == '' or isLost() then return missing() end
+  if redis.call('ZCARD', KEYS[5]) >= tonumber(most) then return redis.error_reply('LIMIT topics') end
+  h = make(FRESH, born, '')
 end
 local base, seq = tonumber(h[4]), tonumber(h[5])
-local dedupe = ARGV[11] == '1'
 local entries = {}
-if dedupe then
+if dedupe == '1' then
   -- Also what was published before this epoch began and is still there: it was delivered.
-  local before = math.max(0, seq - tonumber(ARGV[10]))
+  local before = math.max(0, seq - tonumber(history))
   local seen, first, last, count = {}, nil, 0, 0
-  for i = 16, #ARGV do
+  for i = 3, #ARGV do
     local id = string.lower(string.sub(ARGV[i], 1, 36))
     local at = tonumber(redis.call('ZSCORE', KEYS[3], id)) or 0
     if at > before then
@@ -74,33 +78,33 @@ if dedupe then
     return {last > base and h[2] or h[3], first, last, at, count, 1, h[1]}
   end
 else
-  for i = 16, #ARGV do entries[i - 15] = ARGV[i] end
+  for i = 3, #ARGV do entries[i - 2] = ARGV[i] end
 end
-if ARGV[13] ~= '' then
+if room ~= '' then
   for i, entry in ipairs(entries) do
     local size = #entry + #number(seq + i)
-    if size > tonumber(ARGV[13]) then return redis.error_reply('TOOLARGE ' .. #entries .. ' ' .. (i - 1) .. ' ' .. size) end
+    if size > tonumber(room) then return redis.error_reply('TOOLARGE ' .. #entries .. ' ' .. (i - 1) .. ' ' .. size) end
   end
 end
 local now = redis.call('TIME')
 local ts = math.max(now[1] * 1000 + math.floor(now[2] / 1000), tonumber(h[7]))
-local meta = number(ts) .. ' ' .. ARGV[12]
-local first, skipped = seq + 1, #entries - tonumber(ARGV[9])
+local meta = number(ts) .. ' ' .. trace
+local first, skipped = seq + 1, #entries - tonumber(keep)
 for i, entry in ipairs(entries) do
   seq = seq + 1
-  if i > skipped then redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[9], number(seq) .. '-0', 'h', meta, 'm', entry) end
-  if dedupe then redis.call('ZADD', KEYS[3], seq, string.lower(string.sub(entry, 1, 36))) end
+  if i > skipped then redis.call('XADD', KEYS[2], 'MAXLEN', keep, number(seq) .. '-0', 'h', meta, 'm', entry) end
+  if dedupe == '1' then redis.call('ZADD', KEYS[3], seq, string.lower(string.sub(entry, 1, 36))) end
 end
-if dedupe then redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', seq - tonumber(ARGV[10])) end
+if dedupe == '1' then redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', seq - tonumber(history)) end
 redis.call('HSET', KEYS[1], 'seq', number(seq), 'ts', number(ts))
-redis.call('PUBLISH', ARGV[5], table.concat({'e' .. ARGV[8], h[2], number(first), meta, table.concat(entries, '\\30')}, '\\30'))
+redis.call('PUBLISH', CHANNEL, table.concat({'e' .. tag, h[2], number(first), meta, table.concat(entries, '\\30')}, '\\30'))
 return {h[2], first, seq, ts, #entries, 0, h[1]}`;
 
-/** 8 what to do if the topic is missing: find, ensure, create, restore; 9 the most topics, 10 an epoch, 11 what it is born as, 12 the epoch before. */
+/** 2 what to do if the topic is missing: find, ensure, create, restore; 3 the most topics, 4 an epoch, 5 what it is born as, 6 the epoch before. */
 const OPEN = `${TOPIC}
-local mode = ARGV[8]
-if mode == 'restore' and redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HGET', KEYS[1], 'life') ~= ARGV[7] then
-  redis.call('HSET', KEYS[1], 'life', ARGV[7], 'run', '')
+local mode = ARGV[2]
+if mode == 'restore' and redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HGET', KEYS[1], 'life') ~= LIFE then
+  redis.call('HSET', KEYS[1], 'life', LIFE, 'run', '')
 end
 local h = topic()
 if h then
@@ -109,18 +113,18 @@ if h then
 end
 if mode ~= 'restore' then
   if mode == 'find' or isLost() then return missing() end
-  if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[9]) then return redis.error_reply('LIMIT topics') end
+  if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[3]) then return redis.error_reply('LIMIT topics') end
 end
-h = make(ARGV[10], ARGV[11], ARGV[12])
+h = make(ARGV[4], ARGV[5], ARGV[6])
 return {1, h[1], h[2], 0, h[3], 0}`;
 
-/** 8 the first number, 9 the last or nothing, 10 how many of the newest of this epoch or nothing, 11 about how many bytes. */
+/** 2 the first number, 3 the last or nothing, 4 how many of the newest of this epoch or nothing, 5 about how many bytes. */
 const READ = `${TOPIC}
 local h = topic()
 if not h then return missing() end
 local base, seq = tonumber(h[4]), tonumber(h[5])
-local from, to = tonumber(ARGV[8]), tonumber(ARGV[9]) or seq
-if ARGV[10] ~= '' then from = math.max(from, base + 1, seq - tonumber(ARGV[10]) + 1) end
+local from, to = tonumber(ARGV[2]), tonumber(ARGV[3]) or seq
+if ARGV[4] ~= '' then from = math.max(from, base + 1, seq - tonumber(ARGV[4]) + 1) end
 local head = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
 local oldest = head[1] and tonumber(string.match(head[1][1], '^%d+')) or seq + 1
 local found, size, more, step = {}, 0, 0, 16
@@ -128,7 +132,7 @@ from = math.max(from, oldest)
 while from <= to do
   local page = redis.call('XRANGE', KEYS[2], number(from) .. '-0', number(to) .. '-0', 'COUNT', step)
   for _, entry in ipairs(page) do
-    if size >= tonumber(ARGV[11]) then
+    if size >= tonumber(ARGV[5]) then
       more = 1
       break
     end
@@ -143,29 +147,29 @@ end
 return {h[1], h[2], h[3], base, seq, oldest, more, found}`;
 
 /**
- * 8 a client_id, 9 the node that it subscribes at, `ID.CONNECTION`, 10 whose it is, 11 whether another node keeps it, 12 the node's former
- * name, 13 and 14 what the key and the channel of a node begin with.
+ * 2 a client_id, 3 the node that it subscribes at, `ID.CONNECTION`, 4 whose it is, 5 whether another node keeps it, 6 the node's former
+ * name, 7 and 8 what the key and the channel of a node begin with.
  */
 const CLAIM = `${TOPIC}
 local h = topic()
 if not h then return missing() end
-local held = redis.call('HGET', KEYS[4], ARGV[8])
+local held = redis.call('HGET', KEYS[4], ARGV[2])
 local holder, claim, owner
 if held then holder, claim, owner = string.match(held, '^(%S+) (%d+) (.*)$') end
-if holder and holder ~= ARGV[9] and holder ~= ARGV[12] and redis.call('EXISTS', ARGV[13] .. holder) == 1 then
-  if ARGV[11] == '1' then return {0, h[2], tonumber(h[5])} end
-  if owner ~= ARGV[10] then return redis.error_reply('OWNED id') end
-  redis.call('PUBLISH', ARGV[14] .. string.match(holder, '^[^.]+'), cjson.encode({'replaced', ARGV[6], ARGV[8], tonumber(claim)}))
+if holder and holder ~= ARGV[3] and holder ~= ARGV[6] and redis.call('EXISTS', ARGV[7] .. holder) == 1 then
+  if ARGV[5] == '1' then return {0, h[2], tonumber(h[5])} end
+  if owner ~= ARGV[4] then return redis.error_reply('OWNED id') end
+  redis.call('PUBLISH', ARGV[8] .. string.match(holder, '^[^.]+'), cjson.encode({'replaced', NAME, ARGV[2], tonumber(claim)}))
 end
 local n = redis.call('HINCRBY', KEYS[1], 'claims', 1)
-redis.call('HSET', KEYS[4], ARGV[8], ARGV[9] .. ' ' .. n .. ' ' .. ARGV[10])
+redis.call('HSET', KEYS[4], ARGV[2], ARGV[3] .. ' ' .. n .. ' ' .. ARGV[4])
 if not held then redis.call('HINCRBY', KEYS[6], 'members', 1) end
 return {n, h[2], tonumber(h[5])}`;
 
-/** From 8 on: a client_id, and what the value of its claim begins with; and so on. */
+/** From 2 on: a client_id, and what the value of its claim begins with; and so on. */
 const RELEASE = `
 local freed = 0
-for i = 8, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   local held = redis.call('HGET', KEYS[4], ARGV[i])
   if held and string.sub(held, 1, #ARGV[i + 1]) == ARGV[i + 1] then
     redis.call('HDEL', KEYS[4], ARGV[i])
@@ -175,14 +179,14 @@ end
 if freed > 0 then redis.call('HINCRBY', KEYS[6], 'members', 0 - freed) end
 return freed`;
 
-/** 8 the channel that every node hears. */
+/** 2 the channel that every node hears. */
 const DELETE = `${TOPIC}
 local h = topic()
 if not h then return missing() end
 redis.call('HINCRBY', KEYS[6], 'members', number(0 - redis.call('HLEN', KEYS[4])))
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
-redis.call('ZREM', KEYS[5], ARGV[6])
-redis.call('PUBLISH', ARGV[8], cjson.encode({'deleted', h[1], ARGV[6]}))
+redis.call('ZREM', KEYS[5], NAME)
+redis.call('PUBLISH', ARGV[2], cjson.encode({'deleted', h[1], NAME}))
 return 1`;
 
 /** Of heads and members in turn: what each topic was born as, its epoch, newest number, run, life, and how many members it has. */

@@ -1,7 +1,7 @@
 import type { Message } from "../../protocol/messages.ts";
 
-/** Separates the parts of what is said on a topic's channel. JSON has no such character (RFC 8259 §7). */
-const SEPARATOR = "\u001e";
+/** Separates fields: no name has such a character, and no JSON (RFC 8259 §7). */
+export const SEPARATOR = "\u001e";
 
 /** The characters of a UUID, which every entry begins with. */
 const ID_LENGTH = 36;
