@@ -2,7 +2,8 @@ import { serverFrame } from "../../../src/protocol/sent-schema.ts";
 import type { Random } from "../../support/random.ts";
 import type { Facts } from "./facts.ts";
 
-export type Where = () => { readonly wsUrl: string };
+/** Picks a node. */
+export type Where = () => { readonly url: string; readonly wsUrl: string };
 
 const FILLER = "x".repeat(4096);
 const IN_FLIGHT = 8;

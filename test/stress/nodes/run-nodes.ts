@@ -33,13 +33,15 @@ export async function runNodes({ seed, seconds, nodes = 3, only = "" }: NodesPla
   const facts = new Facts();
   await using world = await World.open(nodes, TOPICS, (line) => facts.fault(line));
   /** A node that is there; nowhere, if none is. */
-  const where = () => (world.running.length > 0 ? random.pick(world.running) : { wsUrl: "ws://127.0.0.1:1/ws" });
+  const nowhere = { url: "http://127.0.0.1:1", wsUrl: "ws://127.0.0.1:1/ws" };
+  const where = () => (world.running.length > 0 ? random.pick(world.running) : nowhere);
   const publishers = Array.from({ length: PUBLISHERS }, (_, number) => {
     return new NodePublisher(number, TOPICS, where, facts, new Random(random.int(2 ** 31)));
   });
   const subscribers = Array.from({ length: SUBSCRIBERS }, (_, number) => {
     const topic = TOPICS[number % TOPICS.length] ?? "";
-    return new NodeSubscriber(`s${number}`, topic, where, facts, new Random(random.int(2 ** 31)));
+    const transport = number < SUBSCRIBERS / 2 ? "websocket" : "sse";
+    return new NodeSubscriber({ name: `s${number}`, topic, transport }, where, facts, new Random(random.int(2 ** 31)));
   });
   for (const one of [...subscribers, ...publishers]) one.start();
   const blows = BLOWS.filter(({ name }) => name.includes(only));

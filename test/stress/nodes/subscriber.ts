@@ -1,10 +1,18 @@
-import type { ServerFrame } from "../../../src/protocol/frames.ts";
+import type { ServerFrame, Transport } from "../../../src/protocol/frames.ts";
 import { serverFrame } from "../../../src/protocol/sent-schema.ts";
+import { topicUrl } from "../../support/answers.ts";
+import { EventStreamParser } from "../../support/event-stream.ts";
 import type { Random } from "../../support/random.ts";
 import { messageIn, type Facts } from "./facts.ts";
 import type { Where } from "./publisher.ts";
 
+/** A subscriber: its `client_id`, its only topic, and how it is connected. */
+export type Who = { name: string; topic: string; transport: Transport };
+
 type Position = { epoch: string; seq: number };
+
+/** A connection: whether what comes on it still counts, and what to call at its end. */
+type Line = { isCurrent: boolean; end(): void };
 
 /**
  * Subscribes to one topic under one `client_id`, and goes from node to node with its position. Everything after it has to
@@ -14,17 +22,19 @@ export class NodeSubscriber {
   readonly name: string;
   readonly topic: string;
   position: Position | undefined;
+  readonly #transport: Transport;
   readonly #where: Where;
   readonly #facts: Facts;
   readonly #random: Random;
-  #socket: WebSocket | undefined;
+  #hangUp: () => void = () => {};
   #stays = false;
   #stopped = false;
   #over = Promise.resolve();
 
-  constructor(name: string, topic: string, where: Where, facts: Facts, random: Random) {
+  constructor({ name, topic, transport }: Who, where: Where, facts: Facts, random: Random) {
     this.name = name;
     this.topic = topic;
+    this.#transport = transport;
     this.#where = where;
     this.#facts = facts;
     this.#random = random;
@@ -41,7 +51,7 @@ export class NodeSubscriber {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#socket?.close();
+    this.#hangUp();
     await this.#over;
   }
 
@@ -54,42 +64,73 @@ export class NodeSubscriber {
 
   /** One connection. At its end it leaves, or lets its next connection take over. */
   async #session(): Promise<void> {
-    const socket = new WebSocket(this.#where().wsUrl);
-    this.#socket = socket;
     const over = Promise.withResolvers<void>();
-    const end = () => over.resolve();
-    const state = { isCurrent: true };
-    socket.onopen = () => this.#subscribe(socket);
-    socket.onmessage = ({ data }) => {
-      if (!state.isCurrent) return;
-      const frame = serverFrame.parse(JSON.parse(String(data)));
-      if (this.#take(frame) === "again") setTimeout(() => this.#subscribe(socket), 100 + this.#random.int(200));
-    };
-    socket.onclose = end;
-    socket.onerror = end;
+    const line: Line = { isCurrent: true, end: over.resolve };
+    const hangUp = this.#transport === "sse" ? this.#openStream(line) : this.#openSocket(line);
+    this.#hangUp = hangUp;
     const timer = setTimeout(
       () => {
         if (this.#stays) return;
         this.#facts.counts.moves++;
-        state.isCurrent = false;
+        line.isCurrent = false;
         // The next connection takes over from this one, which is still there for a while.
         if (this.#random.chance(0.3)) {
           this.#facts.counts.takeovers++;
-          setTimeout(() => socket.close(), 500);
-        } else socket.close();
-        end();
+          setTimeout(hangUp, 500);
+        } else hangUp();
+        line.end();
       },
       500 + this.#random.int(6000),
     );
     await over.promise;
-    state.isCurrent = false;
+    line.isCurrent = false;
     clearTimeout(timer);
+  }
+
+  #openSocket(line: Line): () => void {
+    const socket = new WebSocket(this.#where().wsUrl);
+    socket.onopen = () => this.#subscribe(socket);
+    socket.onmessage = ({ data }) => {
+      if (!line.isCurrent) return;
+      if (this.#takeText(String(data)) === "again")
+        setTimeout(() => this.#subscribe(socket), 100 + this.#random.int(200));
+    };
+    socket.onclose = line.end;
+    socket.onerror = line.end;
+    return () => socket.close();
+  }
+
+  #openStream(line: Line): () => void {
+    const abort = new AbortController();
+    const since = this.position === undefined ? "" : `&since=${this.position.epoch}:${this.position.seq}`;
+    const url = topicUrl(this.#where(), this.topic, `/events?client_id=${this.name}${since}`);
+    const read = async () => {
+      const response = await fetch(url, { signal: abort.signal });
+      if (response.status !== 200 || response.body === null) return;
+      const parser = new EventStreamParser();
+      for await (const chunk of response.body) {
+        for (const { data } of parser.push(chunk)) {
+          if (!line.isCurrent) return;
+          if (this.#takeText(data) === "again") return;
+        }
+      }
+    };
+    // A node that is gone ends it.
+    read().then(line.end, line.end);
+    return () => abort.abort();
   }
 
   #subscribe(socket: WebSocket): void {
     if (socket.readyState !== WebSocket.OPEN) return;
     const frame = { type: "subscribe", topic: this.topic, client_id: this.name, since: this.position };
     socket.send(JSON.stringify(frame));
+  }
+
+  #takeText(text: string): "again" | undefined {
+    const { data, error } = serverFrame.safeParse(JSON.parse(text));
+    if (error === undefined) return this.#take(data);
+    this.#fault(`was sent ${text}`);
+    return undefined;
   }
 
   /** Takes a frame into account. Returns `again` if it has to subscribe once more. */
