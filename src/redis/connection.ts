@@ -97,6 +97,10 @@ export class Connection {
     const isSilent = cause instanceof Error && "code" in cause && cause.code === "ERR_REDIS_CONNECTION_CLOSED";
     if (!isSilent) return cause instanceof Error ? cause.message : String(cause);
     const { url, tls, timeoutMs } = this.#ports;
-    return diagnose(url, tls, timeoutMs);
+    try {
+      return await diagnose(url, tls, timeoutMs);
+    } catch (problem) {
+      return String(problem);
+    }
   }
 }

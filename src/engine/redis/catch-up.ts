@@ -61,7 +61,6 @@ export class CatchUp {
           throw topicNotFound(topic.name);
         }
         ({ more } = page);
-        const before = topic.head ?? page.base;
         await this.#replicas.drainInbox(topic);
         // The stream does not reach back to where the broker stands, and the channel may still bring what lies between.
         if (page.oldest > (topic.head ?? 0) + 1 && topic.head !== undefined && !topic.repairs) {
@@ -71,7 +70,6 @@ export class CatchUp {
         await this.#take(topic, page);
         if (topic.gone) throw topicNotFound(topic.name);
         await this.#replicas.drainInbox(topic);
-        if (topic.repairs) this.#ports.filled(Math.max(0, (topic.head ?? 0) - before));
       }
     } catch (cause) {
       topic.again = false;
@@ -130,6 +128,7 @@ export class CatchUp {
         if (topic.gone) return;
       }
       this.#pace.note(topic, 1);
+      if (topic.repairs && first > (topic.head ?? 0)) this.#ports.filled(1);
       this.#replicas.append(topic, { first, messages: [messageOf(entry)], ...metaOf(meta) });
     }
   }

@@ -26,12 +26,12 @@ export class KnownTopic {
   inboxLength = 0;
   /** Whether the inbox was emptied for its length, and the stream has to be read. */
   overflowed = false;
-  /** What was heard and did not come next: the stream is read before it is looked at again. */
-  doubted: Heard | undefined;
+  /** How many messages at the front of the inbox were there when the stream was read because one did not come next. */
+  doubted = 0;
   /** Whether it was deleted, and ends once the inbox is empty. */
   deleted = false;
   /** Who waits until the broker has the message of that number. */
-  waiting: { readonly seq: number; resolve(): void }[] = [];
+  readonly waiting = new Set<{ readonly seq: number; resolve(): void }>();
   /** The catching up that is under way. */
   catchingUp: Promise<void> | undefined;
   /** Whether it has to be done once more. */

@@ -22,9 +22,8 @@ export class Members {
   readonly #ports: MembersPorts;
   /** What this node is called in claims. It takes another name with each connection: what it had before is tidied up. */
   node = "";
-  /** Claims that were taken over before their answer came here, while some are under way. */
-  readonly #early = new Map<string, number>();
-  #underWay = 0;
+  /** Claims that are under way: how many of one id, and the newest that was taken over before its answer came here. */
+  readonly #underWay = new Map<string, { claims: number; taken: number }>();
 
   constructor(ports: MembersPorts) {
     this.#ports = ports;
@@ -38,21 +37,23 @@ export class Members {
   async take<T>(topic: KnownTopic, claim: Claim, ready: (found: Claimed) => Promise<void>, begin: () => T): Promise<T> {
     const { broker, commands, replicas } = this.#ports;
     const { clientId, owner } = claim;
-    this.#underWay++;
+    const key = keyOf(topic.name, clientId);
+    const underWay = this.#underWay.get(key) ?? { claims: 0, taken: 0 };
+    this.#underWay.set(key, underWay);
+    underWay.claims++;
     try {
       const found = await commands.claim(replicas.subject(topic.name), claim, this.node);
       topic.claims.set(clientId, { number: found.claim, owner });
       try {
         await ready(found);
         const begun = begin();
-        const taken = this.#early.get(keyOf(topic.name, clientId)) ?? 0;
-        if (taken >= found.claim) this.#end(topic, clientId);
+        if (underWay.taken >= found.claim) this.#end(topic, clientId);
         return begun;
       } finally {
         if (!broker.isSubscribed(topic.name, clientId)) this.left(topic.name, clientId);
       }
     } finally {
-      if (--this.#underWay === 0) this.#early.clear();
+      if (--underWay.claims === 0) this.#underWay.delete(key);
     }
   }
 
@@ -69,7 +70,8 @@ export class Members {
 
   /** Another node has taken over a claim of this one. */
   replaced(name: string, clientId: string, number: number): void {
-    if (this.#underWay > 0) this.#early.set(keyOf(name, clientId), number);
+    const underWay = this.#underWay.get(keyOf(name, clientId));
+    if (underWay !== undefined) underWay.taken = Math.max(underWay.taken, number);
     const topic = this.#ports.replicas.get(name);
     const held = topic?.claims.get(clientId);
     if (topic !== undefined && held !== undefined && held.number <= number) this.#end(topic, clientId);
@@ -86,11 +88,14 @@ export class Members {
     this.node = node;
     let waiting: Promise<void>[] = [];
     for (const topic of [...replicas]) {
-      for (const [clientId, { owner }] of [...topic.claims]) {
+      for (const [clientId, held] of [...topic.claims]) {
+        const { owner } = held;
         const again = async () => {
           const { claim } = await commands.claim(replicas.subject(topic.name), { clientId, owner }, node, former);
+          // It may have ended, or been claimed anew.
+          if (topic.claims.get(clientId) !== held) return;
           if (claim === 0) this.#end(topic, clientId);
-          else if (topic.claims.has(clientId)) topic.claims.set(clientId, { number: claim, owner });
+          else topic.claims.set(clientId, { number: claim, owner });
         };
         waiting.push(again().catch(failed));
         if (waiting.length < AT_ONCE) continue;

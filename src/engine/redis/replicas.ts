@@ -91,8 +91,7 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
   /** Follows it no more, until somebody needs it again. */
   unfollow(topic: KnownTopic): void {
     topic.following = undefined;
-    topic.inbox.length = 0;
-    topic.inboxLength = 0;
+    this.empty(topic, false);
     this.#ports.link.unfollow(topic.keys.channel);
   }
 
@@ -138,10 +137,12 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
     const isThere = () => topic.gone || (topic.text.epoch === epoch && (topic.head ?? 0) >= seq);
     if (isThere()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    topic.waiting.push({ seq, resolve });
+    const one = { seq, resolve };
+    topic.waiting.add(one);
     const stop = this.#ports.after(REACH_MS, resolve);
     await promise;
     stop();
+    topic.waiting.delete(one);
     if (!isThere()) await this.catchUp(topic);
   }
 
@@ -173,16 +174,15 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
       topic.overflowed = false;
       return this.refresh(topic);
     }
-    const left = this.#takeInbox(topic);
-    if (left === "jumps") {
-      const [heard] = topic.inbox;
-      if (topic.doubted !== heard) {
-        topic.doubted = heard;
+    let left = this.#takeInbox(topic);
+    for (; left === "jumps"; left = this.#takeInbox(topic)) {
+      if (topic.doubted === 0) {
+        topic.doubted = topic.inbox.length;
         return this.refresh(topic);
       }
-      // The stream was read since, and it still does not come next: it is of an epoch that is over.
+      // The stream was read since it was heard, and still it does not come next: it is of an epoch that is over.
       topic.inbox.shift();
-      return this.handOver(topic);
+      topic.doubted--;
     }
     if (left === "nothing" && topic.deleted) this.forget(topic);
   }
@@ -195,11 +195,11 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
       if (topic.head === undefined || heard.epoch !== topic.text.epoch || heard.first > topic.head + 1) return "jumps";
       if (!this.#pace.mayGoOn(topic)) return "later";
       topic.inbox.shift();
+      if (topic.doubted > 0) topic.doubted--;
       this.#pace.note(topic, heard.messages.length);
       this.append(topic, heard);
     }
     topic.inboxLength = 0;
-    topic.doubted = undefined;
     return "nothing";
   }
 
@@ -212,7 +212,7 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
     const last = first + messages.length - 1;
     if (topic.head === undefined || last <= topic.head) return;
     topic.head = last;
-    if (topic.waiting.length > 0) wakeThose(topic);
+    for (const { seq, resolve } of topic.waiting) if (seq <= last) resolve();
     const ts = this.#ports.isoOf(ms);
     this.#ports.broker.append(topic.name, { first, ts, messages, findable: false, traceparent });
   }
@@ -231,14 +231,7 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
   empty(topic: KnownTopic, overflowed: boolean): void {
     topic.inbox.length = 0;
     topic.inboxLength = 0;
-    topic.doubted = undefined;
+    topic.doubted = 0;
     topic.overflowed = overflowed;
   }
-}
-
-/** Lets those go on who waited for what the broker has now. */
-function wakeThose(topic: KnownTopic): void {
-  const head = topic.head ?? 0;
-  for (const { seq, resolve } of topic.waiting) if (seq <= head) resolve();
-  topic.waiting = topic.waiting.filter(({ seq }) => seq > head);
 }
