@@ -20,7 +20,7 @@ export const read = z
   });
 export const claimed = z
   .tuple([seq, z.string(), seq])
-  .transform(([claim, epoch, head]) => ({ claim, epoch, seq: head }));
+  .transform(([isOurs, epoch, head]) => ({ isOurs: isOurs === 1, epoch, seq: head }));
 export const listed = z.array(
   z
     .tuple([z.string(), z.string(), seq, z.string(), z.string(), seq])

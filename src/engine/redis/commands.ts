@@ -9,6 +9,7 @@ import type { Keys } from "./keys.ts";
 import type { Asking } from "./link.ts";
 import { isRefusal, meaningOf } from "./meaning.ts";
 import type { ScriptName } from "./scripts.ts";
+import { fixedBytes, tooLarge } from "./sizes.ts";
 import { entryOf, SEPARATOR } from "./wire.ts";
 
 export type RedisEngineLimits = {
@@ -33,6 +34,14 @@ const LIST_CHUNK = 200;
 
 /** A topic that a command is about, with the position that this node knows of it, if it does. */
 export type Subject = Pick<KnownTopic, "name" | "keys"> & { readonly known: KnownTopic | undefined };
+
+/** The node that claims an id, and the number that it gives the claim. */
+export type By = {
+  node: string;
+  number: number;
+  /** The name that the node had before, if it claims again. An id that another node has by now stays there. */
+  former?: string;
+};
 
 /** The scripts as functions: what they are given, what they answer, and what their errors mean. */
 export class Commands {
@@ -68,6 +77,13 @@ export class Commands {
   /** The same, on a connection that nobody else asks yet. */
   over(asking: Asking): Commands {
     return new Commands(asking, () => undefined, this.#keys, this.#limits, this.#makeEpoch);
+  }
+
+  /** The same, which may go by another life of the data. */
+  copy(): Commands {
+    const commands = new Commands(this.#asking, this.#whenOpen, this.#keys, this.#limits, this.#makeEpoch);
+    [commands.server, commands.life] = [this.server, this.life];
+    return commands;
   }
 
   /** How many messages the stream of a topic keeps: as many as a node's log. */
@@ -140,12 +156,10 @@ export class Commands {
   /**
    * Takes a `client_id` for a node, and has the node that had it end its subscription.
    *
-   * @param former the name that the node had before; with it, an id that another node has by now stays there: `claim` is 0
    * @throws {ProtocolError} `TOPIC_NOT_FOUND`, `FORBIDDEN`, `UNAVAILABLE`
    */
-  async claim(subject: Subject, { clientId, owner = "" }: Claim, node: string, former?: string): Promise<Claimed> {
-    const keep = former === undefined ? "" : "1";
-    const args = [clientId, node, owner, keep, former ?? "", this.#keys.node(""), this.#keys.inbox("")];
+  async claim(subject: Subject, { clientId, owner = "" }: Claim, { node, number, former = "" }: By): Promise<Claimed> {
+    const args = [clientId, node, owner, String(number), former, this.#keys.node(""), this.#keys.inbox("")];
     const answer = await this.#ask("claim", subject, args).catch((cause: unknown) => {
       if (!isRefusal(cause, "OWNED")) throw cause;
       throw new ProtocolError("FORBIDDEN", `client_id '${clientId}' belongs to another credential`, {
@@ -222,21 +236,4 @@ export class Commands {
   #used(epoch: string): void {
     if (epoch === this.#fresh) this.#fresh = this.#makeEpoch();
   }
-}
-
-/** Digits of a time stamp as events have it. */
-const TS = "2026-11-27T00:00:00.000Z";
-
-/** The bytes of an event besides its number and its entry. */
-function fixedBytes(text: TopicText, traceparent: string): number {
-  const trace = traceparent === "" ? "" : `"traceparent":"${traceparent}",`;
-  return Buffer.byteLength(`${text.event},"ts":"${TS}",${trace}"message":{"id":"","payload":}}`);
-}
-
-function tooLarge(cause: unknown, fixed: number, most: number, topic: string): unknown {
-  if (!isRefusal(cause, "TOOLARGE")) return cause;
-  const [count, index, size] = cause.message.split(" ").slice(1).map(Number);
-  const name = count === 1 ? "message" : `messages[${index}]`;
-  const problem = `${name} makes an event of ${fixed + (size ?? 0)} bytes, and MAX_MESSAGE_BYTES is ${most}`;
-  return new ProtocolError("TOO_LARGE", problem, { topic, limit: "MAX_MESSAGE_BYTES" });
 }

@@ -2,7 +2,7 @@ import { topicText, type TopicText } from "../../protocol/encode.ts";
 import type { TopicKeys } from "./keys.ts";
 import type { Heard } from "./wire.ts";
 
-/** That a `client_id` is subscribed here, and whose it is. Claims of a topic are numbered. */
+/** That a `client_id` is subscribed here, and whose it is. A node never gives two claims one number. */
 export type HeldClaim = { readonly number: number; readonly owner: string | undefined };
 
 /** A topic that this node has used. */

@@ -16,14 +16,15 @@ export type MembersPorts = {
 
 /**
  * Who is subscribed at this node. Redis has one member of a `client_id` in each topic, wherever it is subscribed, so that a
- * client that subscribes at another node takes over from itself. A claim's number tells it from an earlier one.
+ * client that subscribes at another node takes over from itself. A claim's number tells it from any other of its node.
  */
 export class Members {
   readonly #ports: MembersPorts;
   /** What this node is called in claims. It takes another name with each connection: what it had before is tidied up. */
   node = "";
-  /** Claims that are under way: how many of one id, and the newest that was taken over before its answer came here. */
-  readonly #underWay = new Map<string, { claims: number; taken: number }>();
+  #claims = 0;
+  /** Claims that are under way, and whether another node has taken one over before its answer came here. */
+  readonly #underWay = new Map<number, { isTaken: boolean }>();
 
   constructor(ports: MembersPorts) {
     this.#ports = ports;
@@ -37,23 +38,22 @@ export class Members {
   async take<T>(topic: KnownTopic, claim: Claim, ready: (found: Claimed) => Promise<void>, begin: () => T): Promise<T> {
     const { broker, commands, replicas } = this.#ports;
     const { clientId, owner } = claim;
-    const key = keyOf(topic.name, clientId);
-    const underWay = this.#underWay.get(key) ?? { claims: 0, taken: 0 };
-    this.#underWay.set(key, underWay);
-    underWay.claims++;
+    const number = ++this.#claims;
+    const underWay = { isTaken: false };
+    this.#underWay.set(number, underWay);
     try {
-      const found = await commands.claim(replicas.subject(topic.name), claim, this.node);
-      topic.claims.set(clientId, { number: found.claim, owner });
+      const found = await commands.claim(replicas.subject(topic.name), claim, { node: this.node, number });
+      topic.claims.set(clientId, { number, owner });
       try {
         await ready(found);
         const begun = begin();
-        if (underWay.taken >= found.claim) this.#end(topic, clientId);
+        if (underWay.isTaken) this.#end(topic, clientId);
         return begun;
       } finally {
         if (!broker.isSubscribed(topic.name, clientId)) this.left(topic.name, clientId);
       }
     } finally {
-      if (--underWay.claims === 0) this.#underWay.delete(key);
+      this.#underWay.delete(number);
     }
   }
 
@@ -70,11 +70,10 @@ export class Members {
 
   /** Another node has taken over a claim of this one. */
   replaced(name: string, clientId: string, number: number): void {
-    const underWay = this.#underWay.get(keyOf(name, clientId));
-    if (underWay !== undefined) underWay.taken = Math.max(underWay.taken, number);
+    const underWay = this.#underWay.get(number);
+    if (underWay !== undefined) underWay.isTaken = true;
     const topic = this.#ports.replicas.get(name);
-    const held = topic?.claims.get(clientId);
-    if (topic !== undefined && held !== undefined && held.number <= number) this.#end(topic, clientId);
+    if (topic?.claims.get(clientId)?.number === number && underWay === undefined) this.#end(topic, clientId);
   }
 
   /**
@@ -91,11 +90,18 @@ export class Members {
       for (const [clientId, held] of [...topic.claims]) {
         const { owner } = held;
         const again = async () => {
-          const { claim } = await commands.claim(replicas.subject(topic.name), { clientId, owner }, node, former);
-          // It may have ended, or been claimed anew.
-          if (topic.claims.get(clientId) !== held) return;
-          if (claim === 0) this.#end(topic, clientId);
-          else topic.claims.set(clientId, { number: claim, owner });
+          const by = { node, number: ++this.#claims, former };
+          const underWay = { isTaken: false };
+          this.#underWay.set(by.number, underWay);
+          try {
+            const { isOurs } = await commands.claim(replicas.subject(topic.name), { clientId, owner }, by);
+            // It may have ended, or been claimed anew.
+            if (topic.claims.get(clientId) !== held) return;
+            if (isOurs && !underWay.isTaken) topic.claims.set(clientId, { number: by.number, owner });
+            else this.#end(topic, clientId);
+          } finally {
+            this.#underWay.delete(by.number);
+          }
         };
         waiting.push(again().catch(failed));
         if (waiting.length < AT_ONCE) continue;
@@ -110,8 +116,4 @@ export class Members {
     topic.claims.delete(clientId);
     this.#ports.broker.takenOver(topic.name, clientId);
   }
-}
-
-function keyOf(name: string, clientId: string): string {
-  return JSON.stringify([name, clientId]);
 }

@@ -58,7 +58,10 @@ export class Presence {
   recover(): Promise<void> {
     const { commands } = this.#ports;
     const run = async () => {
-      await this.#putBack(commands);
+      // Until all is put back everybody else is refused, and waits.
+      const own = commands.copy();
+      await this.#putBack(own);
+      commands.life = own.life;
       await this.#join(commands);
     };
     this.#recovering ??= run().finally(() => (this.#recovering = undefined));

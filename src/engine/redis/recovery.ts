@@ -55,13 +55,17 @@ export class Recovery {
   async #compare(commands: Commands, topics: readonly KnownTopic[]): Promise<void> {
     const { keys, replicas } = this.#ports;
     const heads = await commands.list(topics.map(({ name }) => name));
+    const deleted: KnownTopic[] = [];
     for (const [index, topic] of topics.entries()) {
       const { born = "", epoch = "", life: found = "" } = heads[index] ?? {};
       if (epoch !== "" && topic.isSame(born) && found === commands.life) continue;
       const isThere = (await commands.send("ZSCORE", [keys.topics, topic.name])) !== null;
       if (isThere && (epoch === "" || found !== commands.life)) await this.#restore(commands, topic);
-      else replicas.forget(topic);
+      else deleted.push(topic);
     }
+    // If the data was lost just now, nothing tells what was deleted.
+    if (deleted.length === 0 || (await this.#lifeOf(commands)) !== commands.life) return;
+    for (const topic of deleted) replicas.forget(topic);
   }
 
   async #restore(commands: Commands, topic: KnownTopic): Promise<void> {

@@ -147,8 +147,8 @@ end
 return {h[1], h[2], h[3], base, seq, oldest, more, found}`;
 
 /**
- * 2 a client_id, 3 the node that it subscribes at, `ID.CONNECTION`, 4 whose it is, 5 whether another node keeps it, 6 the node's former
- * name, 7 and 8 what the key and the channel of a node begin with.
+ * 2 a client_id, 3 the node that it subscribes at, `ID.CONNECTION`, 4 whose it is, 5 the number that the node gives the claim, 6 the
+ * node's former name if it claims again and another node keeps what it has, 7 and 8 what the key and the channel of a node begin with.
  */
 const CLAIM = `${TOPIC}
 local h = topic()
@@ -157,14 +157,13 @@ local held = redis.call('HGET', KEYS[4], ARGV[2])
 local holder, claim, owner
 if held then holder, claim, owner = string.match(held, '^(%S+) (%d+) (.*)$') end
 if holder and holder ~= ARGV[3] and holder ~= ARGV[6] and redis.call('EXISTS', ARGV[7] .. holder) == 1 then
-  if ARGV[5] == '1' then return {0, h[2], tonumber(h[5])} end
+  if ARGV[6] ~= '' then return {0, h[2], tonumber(h[5])} end
   if owner ~= ARGV[4] then return redis.error_reply('OWNED id') end
   redis.call('PUBLISH', ARGV[8] .. string.match(holder, '^[^.]+'), cjson.encode({'replaced', NAME, ARGV[2], tonumber(claim)}))
 end
-local n = redis.call('HINCRBY', KEYS[1], 'claims', 1)
-redis.call('HSET', KEYS[4], ARGV[2], ARGV[3] .. ' ' .. n .. ' ' .. ARGV[4])
+redis.call('HSET', KEYS[4], ARGV[2], ARGV[3] .. ' ' .. ARGV[5] .. ' ' .. ARGV[4])
 if not held then redis.call('HINCRBY', KEYS[6], 'members', 1) end
-return {n, h[2], tonumber(h[5])}`;
+return {1, h[2], tonumber(h[5])}`;
 
 /** From 2 on: a client_id, and what the value of its claim begins with; and so on. */
 const RELEASE = `
