@@ -85,7 +85,8 @@ export class Load {
         },
         onState: (state, cause) => {
           if (state === "live") resolve();
-          if (state !== "ended") return;
+          // It does not wait for anything.
+          if (state !== "ended" && cause === undefined) return;
           reject(cause);
           this.#fail(cause);
         },

@@ -43,10 +43,11 @@ export const bench = command({
     const topics = Array.from({ length: flags.topics }, (_, index) => `${name}-${index}`);
     const asked: string[] = [];
     const clients: RawClient[] = [];
-    // What is measured over a connection that was made again is not worth much.
+    // What is measured over a connection that was made again, or while publishes wait, is not worth much.
     const lost = Promise.withResolvers<never>();
     lost.promise.catch(() => {});
     const onConnection = () => lost.reject(new Failure(`The connection to ${server.url} was lost`));
+    const onUnavailable = (cause: PubSubError) => lost.reject(cause);
     try {
       for (const topic of topics) {
         // It may be there even if the answer does not come.
@@ -54,7 +55,9 @@ export const bench = command({
         await context.orInterrupted(server.api.create(topic));
       }
       const connect = async (count: number) => {
-        const some = await Promise.all(Array.from({ length: count }, () => server.connect({ onConnection })));
+        const some = await Promise.all(
+          Array.from({ length: count }, () => server.connect({ onConnection, onUnavailable })),
+        );
         clients.push(...some);
         return some;
       };

@@ -25,6 +25,13 @@ const REASONS: Record<Gap["reason"], string> = {
   epoch: "the topic has begun another life",
 };
 
+/** Which events are missing, and why. */
+export function gapText({ first_seq, last_seq, reason, status }: Gap): string {
+  if (last_seq === undefined) return `what came from ${first_seq} on is not known: ${REASONS[reason]}`;
+  const which = `${first_seq} to ${last_seq}`;
+  return status === "filled" ? `${which} came late` : `${which} are ${status}: ${REASONS[reason]}`;
+}
+
 /** Writes items for people, in columns that grow with what comes. */
 export class PlainLines {
   readonly #style: Style;
@@ -50,11 +57,9 @@ export class PlainLines {
     ].join("  ");
   }
 
-  #gap({ topic, first_seq, last_seq, reason, status }: Gap): string {
-    const which = `${first_seq} to ${last_seq}`;
-    const known = status === "filled" ? `${which} came late` : `${which} are ${status}: ${REASONS[reason]}`;
-    const text = last_seq === undefined ? `what came from ${first_seq} on is not known: ${REASONS[reason]}` : known;
-    return [...(this.#showsTopic ? [harmless(topic)] : []), this.#style("yellow", `gap  ${text}`)].join("  ");
+  #gap(gap: Gap): string {
+    const text = this.#style("yellow", `gap  ${gapText(gap)}`);
+    return [...(this.#showsTopic ? [harmless(gap.topic)] : []), text].join("  ");
   }
 
   #topic(topic: string): string[] {

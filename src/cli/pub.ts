@@ -9,8 +9,8 @@ import { chunksOf, linesOf } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import { Progress } from "./progress.ts";
 import { payloadFrom } from "./publisher.ts";
-import { ConnectionLost, publishAll, withClient } from "./publishing.ts";
-import { SERVER, serverOf, type RawClient, type Server } from "./server.ts";
+import { GaveUp, publishAll, withClient, type Publishing } from "./publishing.ts";
+import { SERVER, serverOf } from "./server.ts";
 
 export const pub = command({
   name: "pub",
@@ -35,11 +35,11 @@ export const pub = command({
     const server = serverOf(flags, context);
     const isPlain = context.isTerminal && !flags.json;
     const acked = { count: 0 };
-    const done = await withClient(server, context, (client) => {
-      const lines = { client, server, context, topic, rate: flags.rate, acked };
+    const done = await withClient(server, context, (publishing) => {
+      const lines = { publishing, topic, rate: flags.rate, acked };
       return given === "-" ? publishLines(lines) : publishOne(lines, given);
     }).catch((cause: unknown) => {
-      if (!(cause instanceof ConnectionLost)) throw cause;
+      if (!(cause instanceof GaveUp)) throw cause;
       throw new Failure(`${cause.message}; messages published and acked: ${acked.count}`);
     });
     await context.print(isPlain ? plainText(done, context) : JSON.stringify(done));
@@ -48,51 +48,56 @@ export const pub = command({
 });
 
 /** What was published, and where what is in the newest epoch begins and ends. */
-type Result = { topic: string; published: number } & Partial<Pick<Published, "epoch" | "first_seq" | "seq">>;
+type Result = { topic: string; published: number } & Partial<Range>;
+
+type Range = Pick<Published, "epoch" | "first_seq" | "seq">;
 
 type Lines = {
-  client: RawClient;
-  server: Server;
-  context: Context;
+  publishing: Publishing;
   topic: string;
   rate: number;
   /** How many messages were acked so far. */
   acked: { count: number };
 };
 
-async function publishOne({ client, server, topic }: Lines, payload: string): Promise<Result> {
+async function publishOne({ publishing: { client, server }, topic }: Lines, payload: string): Promise<Result> {
   const { epoch, first_seq, seq } = await client.publish(topic, payloadFrom(payload)).catch((cause) => {
     throw server.failure(cause, topic);
   });
   return { topic, epoch, first_seq, seq, published: 1 };
 }
 
-async function publishLines({ topic, rate, acked: done, ...ends }: Lines): Promise<Result> {
-  let first: Published | undefined;
-  let last: Published | undefined;
+async function publishLines({ publishing, topic, rate, acked: done }: Lines): Promise<Result> {
+  let range: Range | undefined;
   let bytes = 0;
   const size = inputSize();
   const startedAt = performance.now();
-  using _ = new Progress(ends.context, () => {
+  using _ = new Progress(publishing.context, () => {
     const perSecond = Math.round((done.count / (performance.now() - startedAt)) * 1000);
     return { share: size === undefined ? undefined : bytes / size, text: `${done.count} published, ${perSecond}/s` };
   });
   const acked = (one: Published) => {
-    // After a restart numbers begin anew. What is printed is one range of one epoch.
-    if (first?.epoch !== one.epoch) first = one;
-    last = one;
+    range = rangeWith(range, one);
     done.count++;
   };
   const pace = new Pace(rate);
-  const published = await publishAll(ends, acked, async (publisher) => {
+  const published = await publishAll(publishing, acked, async (publisher) => {
     for await (const line of linesOf(chunksOf(Bun.stdin.stream(), publisher.signal))) {
       await pace.turn(publisher.signal);
       await publisher.publish({ topic, payload: payloadFrom(line.text), name: `Line ${line.number}` });
       bytes += line.bytes;
     }
   });
-  if (first === undefined || last === undefined) return { topic, published };
-  return { topic, epoch: last.epoch, first_seq: first.first_seq, seq: last.seq, published };
+  return { topic, ...range, published };
+}
+
+/**
+ * Where what was acked begins and ends, with one more. It is one range of the newest epoch: in another, numbers may begin
+ * anew. What had to be sent again may be acked after what comes behind it.
+ */
+export function rangeWith(range: Range | undefined, { epoch, first_seq, seq }: Range): Range {
+  if (range?.epoch !== epoch) return { epoch, first_seq, seq };
+  return { epoch, first_seq: Math.min(range.first_seq, first_seq), seq: Math.max(range.seq, seq) };
 }
 
 /** How many bytes standard input has; undefined if it is no file. */

@@ -1,40 +1,60 @@
+import type { PubSubError } from "../client/index.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit.ts";
 import { Failure, Interrupted } from "./failure.ts";
+import { Patience } from "./patience.ts";
 import { Publisher, PUBLISHER_LIMITS, type Acked } from "./publisher.ts";
 import type { RawClient, Server } from "./server.ts";
 
-/** How long publishes wait for a connection that was lost, in milliseconds. */
-const LOST_MS = 30_000;
+/** How long publishes wait for a connection that was lost, or for a server that cannot publish, in seconds. */
+const PATIENCE_S = 30;
 
-export class ConnectionLost extends Failure {}
+/** What publishes waited for has not come in time. */
+export class GaveUp extends Failure {}
 
-/** Connects, does the work and closes. A connection that is lost and not made again in time ends it. */
+/** What publishes: a client that is connected, where to, and for whom. */
+export type Publishing = {
+  readonly client: RawClient;
+  readonly server: Server;
+  readonly context: Context;
+  /** To be called with each ack: the server can publish. */
+  acked(): void;
+};
+
+/**
+ * Connects, does the work and closes. A connection that is lost and not made again in time ends it, as does a server that
+ * cannot publish for as long.
+ */
 export async function withClient<T>(
   server: Server,
   context: Context,
-  work: (client: RawClient) => Promise<T>,
+  work: (publishing: Publishing) => Promise<T>,
 ): Promise<T> {
   const lost = Promise.withResolvers<never>();
   lost.promise.catch(() => {});
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const connection = new Patience(1000 * PATIENCE_S, lost.reject);
+  const ack = new Patience(1000 * PATIENCE_S, lost.reject);
   const client = await server.connect({
     ...PUBLISHER_LIMITS,
     onConnection: (isThere) => {
-      clearTimeout(timer);
-      const problem = new ConnectionLost(`The connection to ${server.url} was lost, and not made again in time`);
-      if (!isThere) timer = setTimeout(() => lost.reject(problem), LOST_MS);
+      if (isThere) connection.end();
+      else connection.begin(new GaveUp(`The connection to ${server.url} was lost, and not made again in time`));
+    },
+    onUnavailable: ({ message }: PubSubError) => {
+      context.note(`pubsub: Waiting to publish: ${message}`);
+      ack.begin(new GaveUp(`${server.url} could not publish for ${PATIENCE_S} s: ${message}`));
     },
   });
   // An interrupted client closes, too. What was under way is counted before that is said.
   void client.closed.then((cause) => cause !== undefined && lost.reject(server.failure(cause)));
   try {
-    return await Promise.race([work(client), lost.promise]);
+    return await Promise.race([work({ client, server, context, acked: () => ack.end() }), lost.promise]);
   } catch (cause) {
     if (context.signal.aborted && !(cause instanceof Interrupted)) throw new Interrupted();
     throw server.failure(cause);
   } finally {
-    clearTimeout(timer);
+    connection.end();
+    ack.end();
     await client.close();
   }
 }
@@ -46,13 +66,14 @@ export async function withClient<T>(
  * @throws {Failure} that names the first that failed; {@link Interrupted} with how many were acked
  */
 export async function publishAll(
-  { client, server, context }: { client: RawClient; server: Server; context: Context },
+  { client, server, context, acked: noteAck }: Publishing,
   acked: Acked,
   feed: (publisher: Publisher) => Promise<void>,
 ): Promise<number> {
   let count = 0;
   const publisher = new Publisher(client, context.signal, (one) => {
     count++;
+    noteAck();
     acked(one);
   });
   await feed(publisher);

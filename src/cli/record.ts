@@ -2,7 +2,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import type { Item } from "../client/index.ts";
 import { command } from "./command.ts";
 import type { Context } from "./context.ts";
-import { onOneLine } from "./event-lines.ts";
+import { gapText, onOneLine } from "./event-lines.ts";
 import { EXIT } from "./exit.ts";
 import { Failure } from "./failure.ts";
 import { toggle, whole } from "./flag-kinds.ts";
@@ -33,11 +33,15 @@ export const record = command({
     const server = serverOf(flags, context);
     const client = await server.connect();
     const subscribed = Promise.withResolvers<void>();
+    const noteWaiting = server.noteWaiting(topic);
     const subscription = client.subscribe(topic, {
       last: flags.last,
       repair: true,
-      onState: (state, cause) =>
-        state === "ended" ? subscribed.reject(cause) : state === "live" && subscribed.resolve(),
+      onState: (state, cause) => {
+        noteWaiting(state, cause);
+        if (state === "ended") subscribed.reject(cause);
+        if (state === "live") subscribed.resolve();
+      },
     });
     const done = { topic, file: path, recorded: 0, lost: 0 };
     try {
@@ -66,8 +70,11 @@ async function recordTo(
   const output = new Output((text) => file.appendFile(text));
   const read = async () => {
     for await (const item of items) {
-      if (item.type === "gap") done.lost += item.status === "filled" ? 0 : countOf(item);
-      else {
+      if (item.type === "gap") {
+        done.lost += item.status === "filled" ? 0 : countOf(item);
+        // Nobody can count it.
+        if (item.last_seq === undefined) context.note(`pubsub: ${gapText(item)}`);
+      } else {
         await output.write(`${recordLine(item)}\n`);
         if (++done.recorded === count) return;
       }

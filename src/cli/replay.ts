@@ -46,12 +46,12 @@ export const replay = command({
     let published = 0;
     let duplicates = 0;
     using progress = new Progress(context, () => ({ share: bytes / size, text: `${published} published` }));
-    await withClient(server, context, (client) => {
+    await withClient(server, context, (publishing) => {
       const acked = ({ duplicate }: { duplicate: boolean }) => {
         published++;
         if (duplicate) duplicates++;
       };
-      return publishAll({ client, server, context }, acked, async (publisher) => {
+      return publishAll(publishing, acked, async (publisher) => {
         const clock = new ReplayClock(flags.speed);
         for await (const line of linesOf(chunksOf(Bun.file(path).stream(), publisher.signal))) {
           bytes += line.bytes;

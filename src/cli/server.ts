@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { connect, PubSubError, type BackoffOptions, type Client } from "../client/index.ts";
+import { connect, PubSubError, type BackoffOptions, type Client, type SubscriptionState } from "../client/index.ts";
 import { endpointsOf } from "../client/endpoints.ts";
 import { UsageError } from "../config.ts";
 import type { Context } from "./context.ts";
@@ -35,6 +35,8 @@ export type ClientOptions = {
   backoff?: BackoffOptions;
   /** Called when the connection is lost, and with true when it is there again. */
   onConnection?: (isThere: boolean) => void;
+  /** Called when the server cannot publish for now. Without it, that is said on the side. */
+  onUnavailable?: (cause: PubSubError) => void;
 };
 
 /** The server that a command talks to, by the client library and by the HTTP API. */
@@ -62,12 +64,26 @@ export class Server {
     return failureOf(cause, { url: this.url, hasCredential: this.#credential !== undefined }, topic);
   }
 
+  /** Says on the side what a subscription waits for, besides a connection, and when it goes on: for its `onState`. */
+  noteWaiting(topic: string): (state: SubscriptionState, cause: PubSubError | undefined) => void {
+    let isWaiting = false;
+    return (state, cause) => {
+      if (state === "waiting" && cause !== undefined) {
+        isWaiting = true;
+        this.#context.note(`pubsub: Waiting for '${topic}': ${this.explain(cause, topic).message}`);
+      } else if (state === "live" && isWaiting) {
+        isWaiting = false;
+        this.#context.note(`pubsub: '${topic}' is there`);
+      }
+    };
+  }
+
   /**
    * Connects, once: a server that is not there is not waited for. A connection that is lost later is made again.
    *
    * @throws {Failure} if there is no connection
    */
-  async connect({ onConnection, ...options }: ClientOptions = {}): Promise<RawClient> {
+  async connect({ onConnection, onUnavailable, ...options }: ClientOptions = {}): Promise<RawClient> {
     const { signal } = this.#context;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let wasThere = false;
@@ -94,7 +110,11 @@ export class Server {
           if (!wasThere) reject(cause ?? new PubSubError("DISCONNECTED", "No connection"));
         }
       },
-      onError: (cause) => this.#context.note(`pubsub: ${this.failure(cause).message}`),
+      onError: (cause) => {
+        const isOutage = cause instanceof PubSubError && cause.code === "UNAVAILABLE";
+        if (isOutage && onUnavailable !== undefined) onUnavailable(cause);
+        else this.#context.note(`pubsub: ${this.failure(cause).message}`);
+      },
     });
     try {
       await promise;

@@ -53,7 +53,8 @@ export const sub = command({
     let left = count;
     const read = async (topic: string) => {
       try {
-        for await (const item of client.subscribe(topic, { last, since, repair })) {
+        const onState = server.noteWaiting(topic);
+        for await (const item of client.subscribe(topic, { last, since, repair, onState })) {
           if (context.signal.aborted || left === 0) return;
           if (item.type === "event") left--;
           await context.print(textOf(item));

@@ -22,7 +22,10 @@ export type ConnectOptions = {
   onState?: ((state: ConnectionState, cause: PubSubError | undefined) => unknown) | undefined;
   /** Gets what goes wrong where nobody waits for it, and what callbacks throw. Default: `console.error`. */
   onError?: ((cause: unknown) => unknown) | undefined;
-  /** How long to wait before the connection is made again. A server that shuts down says so itself. */
+  /**
+   * How long to wait before the connection is made again, or what the server could not do for now is asked again. A server
+   * that shuts down says so itself.
+   */
   backoff?: BackoffOptions | undefined;
   /** How long the server may be silent before it is asked for a sign of life, and for how long it then may not answer. Default 15,000. */
   silenceMs?: number | undefined;
@@ -84,8 +87,9 @@ export class Client<T extends object = Topics> {
     });
     const limits = { messages: maxPending, characters: maxPendingCharacters };
     const send = (text: string) => this.#connection.send(text);
-    this.#outbox = new Outbox(limits, send);
-    this.#subscriptions = new Subscriptions(send, this.#failed);
+    const ports = { send, backoff, failed: this.#failed };
+    this.#outbox = new Outbox(limits, ports);
+    this.#subscriptions = new Subscriptions(ports);
     if (signal?.aborted === true) void this.close();
     else {
       signal?.addEventListener("abort", this.#abort);
@@ -128,8 +132,8 @@ export class Client<T extends object = Topics> {
   }
 
   /**
-   * Publishes a message, now or when there is a connection again. If an ack is lost with its connection, it is published
-   * again; the server has it once.
+   * Publishes a message, now or when there is a connection again. If an ack is lost with its connection, or the server is
+   * `UNAVAILABLE`, it is published again; the server has it once.
    *
    * Rejects with a {@link PubSubError}: `QUEUE_FULL`, `CLOSED`, or what the server answers; or with the signal's reason,
    * and then it may have been published.

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../protocol/codes.ts";
+import type { AnswerCode, ErrorCode } from "../protocol/codes.ts";
 
 /** What can go wrong here, besides what the server answers. */
 export type ClientErrorCode =
@@ -19,6 +19,9 @@ export type ClientErrorCode =
   | "REVOKED"
   /** What the server sent is not the protocol. */
   | "PROTOCOL";
+
+/** What the server answers when it cannot do now what it may do later. */
+export const PASSING: readonly AnswerCode[] = ["SHUTTING_DOWN", "UNAVAILABLE", "INTERNAL"];
 
 /** Whatever this library rejects with, or hands to `onError`. `code` says what it is. */
 export class PubSubError extends Error {

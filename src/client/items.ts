@@ -5,7 +5,7 @@ export type TopicEvent<T = unknown> = {
   type: "event";
   topic: string;
   epoch: string;
-  /** Its number in the epoch, from 1. */
+  /** Its number. It goes up by one with each message of an epoch; another epoch may have the same number. */
   seq: number;
   /** When it was published, ISO 8601 UTC. */
   ts: string;
@@ -42,7 +42,7 @@ export type Gap = Omit<SeqRange, "last_seq"> & {
   status: "missing" | "filled" | "lost";
 };
 
-/** What a subscription hands out. Positions never go back. */
+/** What a subscription hands out. Within an epoch positions never go back. */
 export type Item<T = unknown> = TopicEvent<T> | Gap;
 
 /** Where a subscriber stands after an item. */

@@ -1,4 +1,5 @@
 import type { ServerFrame } from "../protocol/frames.ts";
+import { Backoff, type BackoffOptions } from "./backoff.ts";
 import { PubSubError } from "./errors.ts";
 
 /** Where messages stand that were published, all of them in this order. */
@@ -22,6 +23,14 @@ export type OutboxLimits = {
   characters: number;
 };
 
+export type OutboxPorts = {
+  send(text: string): void;
+  /** How long to wait until what was answered `UNAVAILABLE` is sent again. */
+  backoff: BackoffOptions | undefined;
+  /** Gets the first `UNAVAILABLE` of each time that publishes wait for the server's engine. */
+  failed(cause: unknown): void;
+};
+
 /** A publish to be sent: its frame, but for the beginning that every one has. */
 export type Publish = { topic: string; ids: readonly string[]; rest: string; signal: AbortSignal | undefined };
 
@@ -43,10 +52,15 @@ const MOST_UNDER_WAY = 64;
 /**
  * Publishes that wait for their acks, in order. They are sent when there is a connection, and again on the next one if
  * it was lost before the ack.
+ *
+ * Those that are answered `UNAVAILABLE` are sent again, too. Others of the same time may have been published, and then
+ * come before them. So from the first such answer on nothing is sent until all under way are answered. After a while the
+ * oldest is sent, alone, and once it is acked all others in their order.
  */
 export class Outbox {
   readonly #limits: OutboxLimits;
-  readonly #send: (text: string) => void;
+  readonly #ports: OutboxPorts;
+  readonly #backoff: Backoff;
   readonly #entries = new Map<number, Entry>();
   /** Those that were sent on this connection and are not acked. */
   readonly #underWay = new Set<number>();
@@ -54,10 +68,17 @@ export class Outbox {
   #characters = 0;
   #made = 0;
   #isOpen = false;
+  /** Whether nothing is sent now, because one was answered `UNAVAILABLE`. */
+  #isHeld = false;
+  /** Goes on with sending; undefined while it is not known when that may be. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether none was acked since then. The next is sent alone. */
+  #isDoubtful = false;
 
-  constructor(limits: OutboxLimits, send: (text: string) => void) {
+  constructor(limits: OutboxLimits, ports: OutboxPorts) {
     this.#limits = limits;
-    this.#send = send;
+    this.#ports = ports;
+    this.#backoff = new Backoff(ports.backoff);
   }
 
   /** How many publishes wait for their acks. */
@@ -95,6 +116,7 @@ export class Outbox {
   /** @param tooLarge whether the server closed the connection because a frame was too large for it */
   lost(tooLarge: boolean): void {
     this.#isOpen = false;
+    this.#release();
     if (!tooLarge) return;
     // Frames are refused for their size alone, so the largest was too large.
     const sent = [...this.#entries].filter(([id]) => this.#underWay.has(id));
@@ -110,15 +132,20 @@ export class Outbox {
     const id = "request_id" in frame ? frame.request_id : undefined;
     if (typeof id !== "number") return false;
     if (frame.type === "error") {
-      const { code, message } = frame.error;
+      const problem = new PubSubError(frame.error.code, frame.error.message);
+      if (problem.code === "UNAVAILABLE") this.#hold(id, problem);
       // Nothing was published, and the connection is about to end. The next one has it sent again.
-      if (code !== "SHUTTING_DOWN") this.#settle(id, (entry) => entry.reject(new PubSubError(code, message)));
+      else if (problem.code !== "SHUTTING_DOWN") this.#settle(id, ({ reject }) => reject(problem));
       return true;
     }
     if (frame.type !== "ack" || !("epoch" in frame)) return true;
     const { epoch, seq, ts } = frame;
     const first_seq = "first_seq" in frame ? (frame.first_seq ?? seq) : seq;
     const duplicate = "duplicate" in frame && frame.duplicate === true;
+    if (!this.#isHeld) {
+      this.#isDoubtful = false;
+      this.#backoff.reset();
+    }
     this.#settle(id, ({ topic, ids, resolve }) => resolve({ topic, epoch, first_seq, seq, ts, ids, duplicate }));
     return true;
   }
@@ -133,18 +160,46 @@ export class Outbox {
   }
 
   close(cause: PubSubError): void {
+    this.#isOpen = false;
     for (const id of [...this.#entries.keys()]) this.#settle(id, ({ reject }) => reject(cause));
+    this.#release();
   }
 
   /** Sends what waits, the oldest first, as far as it may. */
   #sendMore(): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen || this.#isHeld) return;
+    const most = this.#isDoubtful ? 1 : MOST_UNDER_WAY;
     for (const [id, { rest }] of this.#entries) {
-      if (this.#underWay.size >= MOST_UNDER_WAY) return;
+      if (this.#underWay.size >= most) return;
       if (this.#underWay.has(id)) continue;
       this.#underWay.add(id);
-      this.#send(`{"type":"publish","request_id":${id},"dedupe":true,${rest}`);
+      this.#ports.send(`{"type":"publish","request_id":${id},"dedupe":true,${rest}`);
     }
+  }
+
+  /** One was answered `UNAVAILABLE`. It may have been published all the same. */
+  #hold(id: number, problem: PubSubError): void {
+    if (!this.#underWay.delete(id)) return;
+    const isNews = !this.#isDoubtful;
+    this.#isHeld = true;
+    this.#isDoubtful = true;
+    this.#releaseLater();
+    if (isNews) this.#ports.failed(problem);
+  }
+
+  /** Goes on after a while, once all under way are answered. */
+  #releaseLater(): void {
+    if (!this.#isHeld || this.#underWay.size > 0) return;
+    this.#timer ??= setTimeout(() => {
+      this.#release();
+      this.#sendMore();
+    }, this.#backoff.next());
+  }
+
+  #release(): void {
+    this.#isHeld = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #settle(id: number, how: (entry: Entry) => void): void {
@@ -155,6 +210,7 @@ export class Outbox {
     this.#characters -= entry.rest.length;
     entry.signal?.removeEventListener("abort", entry.abort);
     how(entry);
+    this.#releaseLater();
     this.#sendMore();
     this.#noteFlushed();
   }

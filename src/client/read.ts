@@ -45,7 +45,7 @@ function isServerFrame(value: unknown): value is ServerFrame {
     case "ack":
       return (
         ["epoch", "expires_at", "topic"].every((field) => maybe(isText, value[field])) &&
-        ["seq", "replay", "first_seq", "count"].every((field) => maybe(isSeq, value[field])) &&
+        ["base", "seq", "replay", "first_seq", "count"].every((field) => maybe(isSeq, value[field])) &&
         maybe(isRange, value["missed"])
       );
     case "error":
@@ -53,6 +53,7 @@ function isServerFrame(value: unknown): value is ServerFrame {
       return error["code"] !== "SLOW_CONSUMER" || (isText(topic) && isRange(error));
     case "info":
       if (value["msg"] === "server_shutdown") return isSeq(value["retry_after_ms"]);
+      if (value["msg"] === "epoch_changed") return isText(topic) && isText(value["epoch"]) && isSeq(value["seq"]);
       return isText(value["msg"]) && maybe(isText, topic);
     default:
       return type === "pong";

@@ -28,7 +28,9 @@ export interface Resumable {
   event(event: ReceivedEvent): void;
   /** The server dropped events, up to `last`. */
   dropped(last: number): void;
-  /** The connection is lost, or the topic not there yet. */
+  /** The topic goes on in another epoch, after that position. What it had in the old one is not known. */
+  epochChanged(to: Position): void;
+  /** The connection is lost, the topic not there yet, or what gives it its order away. */
   wait(cause?: PubSubError): void;
   /** Ends it. Nothing more is handed out, nor fetched. */
   close(): void;
@@ -39,7 +41,7 @@ export interface Resumable {
 /** An event, with a payload of which nothing is known yet. */
 export type ReceivedEvent = Pick<EventFrame, "seq" | "ts" | "traceparent" | "message">;
 
-type SubscribedAck = { epoch: string; seq: number; replay: number };
+type SubscribedAck = { epoch: string; base?: number | undefined; seq: number; replay: number };
 
 /** How many events may wait here, if nothing else was asked for. */
 const DEFAULT_QUEUE = 1000;
@@ -134,7 +136,7 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
     return { type: "subscribe", topic: this.topic, client_id: this.clientId, overflow, queue, ...start };
   }
 
-  subscribed({ epoch, seq, replay }: SubscribedAck): void {
+  subscribed({ epoch, base = 0, seq, replay }: SubscribedAck): void {
     const start = seq - replay;
     this.#inbox.expectReplay(replay);
     const before = this.#received;
@@ -144,7 +146,7 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
       this.#received = { epoch, seq: start };
       if (before === undefined) return void (this.#position ??= this.#received);
       this.#push(this.#gap(before.epoch, before.seq + 1, undefined, "epoch"));
-      if (start > 0) this.#push(this.#gap(epoch, 1, start, "missed"));
+      if (start > base) this.#push(this.#gap(epoch, base + 1, start, "missed"));
     } else if (start > before.seq) this.#skip(start, "missed");
   }
 
@@ -158,6 +160,13 @@ export class TopicSubscription<T> implements Subscription<T>, Resumable {
 
   dropped(last: number): void {
     if (this.#state === "live" && this.#received !== undefined && last > this.#received.seq) this.#skip(last, "slow");
+  }
+
+  epochChanged({ epoch, seq }: Position): void {
+    const before = this.#received;
+    if (this.#state !== "live" || before === undefined || before.epoch === epoch) return;
+    this.#received = { epoch, seq };
+    this.#push(this.#gap(before.epoch, before.seq + 1, undefined, "epoch"));
   }
 
   wait(cause?: PubSubError): void {

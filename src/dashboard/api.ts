@@ -2,10 +2,12 @@ import { readFigures, type Figures } from "./figures.ts";
 import type { Position } from "../client/index.ts";
 import {
   readDetail,
+  readNodes,
   readPosition,
   readProblem,
   readStats,
   readTopics,
+  type Nodes,
   type TopicCounts,
   type TopicDetail,
 } from "./read.ts";
@@ -46,6 +48,10 @@ export class Api {
 
   async figures(signal: AbortSignal): Promise<Figures> {
     return readFigures(await this.metrics(signal));
+  }
+
+  async nodes(signal: AbortSignal): Promise<Nodes> {
+    return readNodes(await this.#json("nodes", { signal }));
   }
 
   metrics(signal?: AbortSignal): Promise<string> {

@@ -66,7 +66,7 @@ export function Banner({ session }: { session: Session }) {
     disconnected: "The server does not answer. Trying again…",
     stopping: "The server is shutting down. The page comes back with it.",
   };
-  const text = texts[status] ?? (trouble && `${trouble}. Trying again…`);
+  const text = texts[status] ?? (trouble && `${trouble.replace(/\.$/, "")}. Trying again…`);
   return (
     <div class="banner" role="alert">
       {text !== undefined && <p class={status}>{text}</p>}

@@ -111,7 +111,12 @@ function GapView({ row, tail }: { row: GapRow; tail: Tail }) {
     return (
       <div class="gap">
         <p class="gap-head">
-          The topic began anew here (new epoch). What came after {first_seq - 1} in its earlier life is unknown.
+          <span>
+            <strong>New epoch</strong>: the topic began anew here.{" "}
+            {first_seq > 1
+              ? `Messages that came after ${first_seq - 1} in the epoch before may be missing.`
+              : "Messages of the epoch before may be missing."}
+          </span>
         </p>
       </div>
     );

@@ -1,6 +1,13 @@
 /** Characters that show nothing, or turn others round: a blank at either end, and what Unicode has of the kind. */
 const UNSEEN = /^ +| +$|[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]|(?! )\p{Zs}/gu;
 
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
+/** The order of names: `t2` before `t10`. */
+export function compareNames(a: string, b: string): number {
+  return NATURAL.compare(a, b) || (a < b ? -1 : 1);
+}
+
 /** A name with all of it to be seen, as text. */
 export function visible(name: string): string {
   return name.replace(UNSEEN, escaped);

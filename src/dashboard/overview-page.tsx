@@ -2,6 +2,7 @@ import { Chart } from "./chart.tsx";
 import { bytes, count, duration, transport } from "./format.ts";
 import type { Figures } from "./figures.ts";
 import { LedgerView } from "./ledger.tsx";
+import { isShared, NodeList } from "./nodes.tsx";
 import type { Overview } from "./overview.ts";
 import { Tile } from "./tile.tsx";
 
@@ -10,14 +11,20 @@ const DELIVERED = [{ label: "Delivered", color: "delivered" }] as const;
 
 const HEIGHT = 220;
 
-/** The server as a whole. */
+/** The server as a whole; of several nodes, the one that answers, and then a list of all. */
 export function OverviewPage({ overview }: { overview: Overview }) {
-  const { figures, points, isStale } = overview;
+  const { figures, nodes, points, isStale } = overview;
   if (figures === undefined)
     return <p class="empty wide">Choose a topic. This credential may not see the server's figures.</p>;
   return (
     <>
       <h2 tabindex={-1}>Server</h2>
+      {isShared(nodes) && (
+        <p class="hint">
+          Topics are those of all {count(nodes.all.length)} nodes together. The other figures, the charts and the ledger
+          are of the node that serves this page.
+        </p>
+      )}
       <Tiles figures={figures} topics={overview.topics.size} isStale={isStale} />
       <div class="charts">
         <div class="panel">
@@ -33,6 +40,7 @@ export function OverviewPage({ overview }: { overview: Overview }) {
         </div>
       </div>
       <LedgerView ledger={figures.ledger} title="Ledger of all events" />
+      {isShared(nodes) && <NodeList nodes={nodes} isStale={isStale} />}
     </>
   );
 }

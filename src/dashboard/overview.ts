@@ -1,8 +1,9 @@
 import { ApiError } from "./api.ts";
 import type { Figures } from "./figures.ts";
+import { compareNames } from "./names.tsx";
 import { Observable } from "./observable.ts";
 import { poll } from "./poll.ts";
-import type { TopicCounts } from "./read.ts";
+import type { Nodes, TopicCounts } from "./read.ts";
 import { appended, growth, type Point } from "./series.ts";
 import type { Session } from "./session.ts";
 
@@ -16,9 +17,6 @@ const PACES = [
   { topics: 0, ms: 1000 },
 ];
 
-/** `t2` before `t10`. */
-const NATURAL = new Intl.Collator("en", { numeric: true });
-
 export type Topic = TopicCounts & {
   /** Messages published a second; undefined before the second sample, or if the credential may not see it. */
   rate: number | undefined;
@@ -31,8 +29,10 @@ export type Overview = {
   /** Whether the credential may see counts, and create and delete. */
   isAdmin: boolean;
   intervalMs: number;
+  /** Of the node that answers. */
   figures: Figures | undefined;
-  /** Published and delivered a second, all topics together. */
+  nodes: Nodes | undefined;
+  /** Published and delivered a second, all topics of that node together. */
   points: readonly Point[];
   /** The server does not answer: this is what it said last, without rates. */
   isStale: boolean;
@@ -73,11 +73,11 @@ export class OverviewWatch {
   async #sample(signal: AbortSignal): Promise<number> {
     try {
       const { api } = this.#session;
-      const [topics, figures] = this.#isAdmin
-        ? await Promise.all([api.stats(signal), api.figures(signal)])
-        : [await api.topics(signal), undefined];
+      const [topics, figures, nodes] = this.#isAdmin
+        ? await Promise.all([api.stats(signal), api.figures(signal), api.nodes(signal)])
+        : [await api.topics(signal)];
       if (signal.aborted) return 0;
-      this.#take(topics, figures);
+      this.#take(topics, figures, nodes);
       this.#session.answered();
       return this.overview.value?.intervalMs ?? 0;
     } catch (cause) {
@@ -94,7 +94,7 @@ export class OverviewWatch {
     }
   }
 
-  #take(counts: readonly TopicCounts[], figures: Figures | undefined): void {
+  #take(counts: readonly TopicCounts[], figures: Figures | undefined, nodes: Nodes | undefined): void {
     const now = performance.now();
     const ms = this.#sampledAt === undefined ? 0 : now - this.#sampledAt;
     this.#sampledAt = now;
@@ -104,7 +104,7 @@ export class OverviewWatch {
       topics.set(topic.name, withRate(topic, before?.topics.get(topic.name), ms));
     const intervalMs = PACES.find((pace) => counts.length >= pace.topics)?.ms ?? 1000;
     const points = pointsAfter(before, figures, ms);
-    this.overview.set({ topics, isAdmin: this.#isAdmin, intervalMs, figures, points, isStale: false });
+    this.overview.set({ topics, isAdmin: this.#isAdmin, intervalMs, figures, nodes, points, isStale: false });
   }
 
   /** No answer: no rate is known, and the lines of charts break. */
@@ -128,7 +128,7 @@ function inOrder(counts: readonly TopicCounts[], before: ReadonlyMap<string, Top
   const byName = new Map(counts.map((topic) => [topic.name, topic]));
   const same = [...before.keys()].flatMap((name) => byName.get(name) ?? []);
   if (same.length === counts.length) return same;
-  return [...counts].sort((a, b) => NATURAL.compare(a.name, b.name) || (a.name < b.name ? -1 : 1));
+  return [...counts].sort((a, b) => compareNames(a.name, b.name));
 }
 
 function withRate(topic: TopicCounts, before: Topic | undefined, ms: number): Topic {
@@ -136,6 +136,7 @@ function withRate(topic: TopicCounts, before: Topic | undefined, ms: number): To
     return { ...topic, rate: undefined, trend: before?.trend ?? [] };
   }
   const rate = growth(before.messages, topic.messages, ms);
+  if (rate === undefined) return { ...topic, rate, trend: before.trend };
   // Most of many topics are quiet, and share one empty trend.
   const isQuiet = rate === 0 && before.trend.every((value) => value === 0);
   return { ...topic, rate, trend: isQuiet ? [] : [...before.trend.slice(1 - TREND), rate] };
@@ -145,7 +146,8 @@ function pointsAfter(before: Overview | undefined, figures: Figures | undefined,
   const points = before?.points ?? [];
   if (figures === undefined) return points;
   const last = before?.figures;
-  if (last === undefined || ms === 0) return appended(points, unknownNow());
+  // Behind one address there may be several nodes, each with counters of its own.
+  if (last === undefined || ms === 0 || last.startedAt !== figures.startedAt) return appended(points, unknownNow());
   const values = [growth(last.published, figures.published, ms), growth(last.delivered, figures.delivered, ms)];
   return appended(points, { at: Date.now() / 1000, values });
 }

@@ -30,7 +30,22 @@ export type TopicDetail = {
   total: number;
   ledger: Ledger;
   subscribers: readonly Subscriber[];
+  /** How many nodes did not answer in time: their subscribers are missing. */
+  unanswered: number;
 };
+
+export type NodeInfo = {
+  id: string;
+  /** `HOST:PORT` */
+  address: string;
+  version: string;
+  startedAt: number;
+  connections: number;
+  subscriptions: number;
+};
+
+/** All nodes that share the topics. `own` is the id of the one that answered. */
+export type Nodes = { own: string; all: readonly NodeInfo[] };
 
 /** The answer of `GET /stats`. */
 export function readStats(answer: unknown): TopicCounts[] {
@@ -62,6 +77,25 @@ export function readDetail(answer: unknown): TopicDetail {
     total: number(detail["subscribers_total"]),
     ledger: readLedger(detail["ledger"]),
     subscribers: list(detail["subscribers"]).map(readSubscriber),
+    unanswered: detail["unanswered"] === undefined ? 0 : number(detail["unanswered"]),
+  };
+}
+
+/** The answer of `GET /nodes`. */
+export function readNodes(answer: unknown): Nodes {
+  const { node, nodes } = fields(answer);
+  return { own: text(node), all: list(nodes).map(readNode) };
+}
+
+function readNode(value: unknown): NodeInfo {
+  const node = fields(value);
+  return {
+    id: text(node["id"]),
+    address: `${text(node["host"])}:${number(node["port"])}`,
+    version: text(node["version"]),
+    startedAt: Date.parse(text(node["started_at"])),
+    connections: number(node["connections"]),
+    subscriptions: number(node["subscriptions"]),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { TopicDetail } from "./read.ts";
+
 /** How many samples a chart shows. */
 const MOST = 180;
 
@@ -22,8 +24,17 @@ export function columnsOf(points: readonly Point[], lines: number): [number[], .
   return [points.map(({ at }) => at), ...values];
 }
 
-/** How fast a counter grows a second; from nothing, if it was set back. */
-export function growth(before: number, after: number, ms: number): number {
+/** How fast a counter grows a second; undefined if it was set back: by how much it grew since nobody knows. */
+export function growth(before: number, after: number, ms: number): number | undefined {
   if (ms <= 0) return 0;
-  return ((after < before ? after : after - before) * 1000) / ms;
+  return after < before ? undefined : ((after - before) * 1000) / ms;
+}
+
+/** What was published and delivered a second from one sample of a topic to the next, for a point. */
+export function topicRates(before: TopicDetail | undefined, after: TopicDetail, ms: number): Point["values"] {
+  if (before === undefined || ms === 0 || before.epoch !== after.epoch) return [undefined, undefined];
+  // Sums over nodes can be compared only if all nodes have answered, both times.
+  const isWhole = before.unanswered === 0 && after.unanswered === 0;
+  const delivered = isWhole ? growth(before.ledger.delivered, after.ledger.delivered, ms) : undefined;
+  return [growth(before.seq, after.seq, ms), delivered];
 }

@@ -69,7 +69,15 @@ export class Session {
     if (code === "UNAUTHORIZED") this.#refused();
     else if (code === "SHUTTING_DOWN") this.status.set("stopping");
     else if (code === "DISCONNECTED") this.status.set("disconnected");
-    else this.trouble.set(cause instanceof Error ? cause.message : String(cause));
+    else this.#troubled(cause instanceof Error ? cause.message : String(cause));
+  }
+
+  /** It answers, though not with what was asked for. */
+  #troubled(reason: string): void {
+    this.trouble.set(reason);
+    if (this.status.value !== "disconnected") return;
+    if (this.client.value === undefined) this.status.set("starting");
+    else if (this.client.value.state === "connected") this.status.set("ready");
   }
 
   #connect(): void {

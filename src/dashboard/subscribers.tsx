@@ -3,18 +3,21 @@ import { Balance } from "./ledger.tsx";
 import { useValue } from "./observable.ts";
 import type { Ledger, Subscriber } from "./read.ts";
 import { PAGE, type TopicWatch } from "./topic-watch.ts";
+import { Unanswered } from "./unanswered.tsx";
 
 /** Who subscribes to a topic, and what became of the events that were due to each. */
 export function Subscribers({ watch, ownId }: { watch: TopicWatch; ownId: string | undefined }) {
   const state = useValue(watch.state);
   const after = useValue(watch.after);
   if (state.is !== "there") return <p class="empty">Loading</p>;
-  const { subscribers, total } = state.detail;
+  const { subscribers, total, unanswered } = state.detail;
+  if (total === 0 && unanswered > 0) return <Unanswered nodes={unanswered} />;
   if (total === 0) return <p class="empty">Nobody subscribes to this topic.</p>;
   const last = subscribers.at(-1)?.clientId;
   const isMore = subscribers.length === PAGE && total > PAGE;
   return (
     <div class="subscribers">
+      <Unanswered nodes={unanswered} />
       <table class="cards">
         <caption>
           {total > subscribers.length

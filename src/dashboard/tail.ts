@@ -130,7 +130,7 @@ export class Tail {
 
   #changed(subscription: Subscription<string>, is: SubscriptionState, cause: PubSubError | undefined): void {
     if (is === "ended") this.#leave(subscription);
-    // The library would subscribe again by itself, whether the topic is there or not. It sets its timer after this.
+    // The library would subscribe again by itself, whether the topic is there or not. It is left once it is through here.
     if (is === "waiting") queueMicrotask(() => this.#leave(subscription));
     this.state.set({ is, cause });
   }

@@ -3,7 +3,7 @@ import { ApiError } from "./api.ts";
 import { Observable } from "./observable.ts";
 import { poll } from "./poll.ts";
 import type { TopicDetail } from "./read.ts";
-import { appended, growth, type Point } from "./series.ts";
+import { appended, topicRates, type Point } from "./series.ts";
 import type { Session } from "./session.ts";
 
 /** How many subscribers are asked for with each sample. */
@@ -132,12 +132,10 @@ export class TopicWatch {
   #take(detail: TopicDetail): void {
     const now = performance.now();
     const before = this.state.value.is === "there" ? this.state.value.detail : undefined;
-    const ms = this.#sampledAt === undefined || before?.epoch !== detail.epoch ? 0 : now - this.#sampledAt;
+    const ms = this.#sampledAt === undefined ? 0 : now - this.#sampledAt;
     this.#sampledAt = now;
-    const rateOf = (of: (detail: TopicDetail) => number) =>
-      before === undefined || ms === 0 ? undefined : growth(of(before), of(detail), ms);
-    const rate = rateOf(({ seq }) => seq);
-    const values = [rate, rateOf(({ ledger }) => ledger.delivered)];
+    const values = topicRates(before, detail, ms);
+    const [rate] = values;
     this.#points = appended(this.#points, { at: Date.now() / 1000, values });
     this.#seen({ is: "there", detail, rate, points: this.#points, isStale: false });
   }

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { z } from "zod";
+import { binary } from "../support/binary.ts";
+import { withoutRedis } from "../support/redis.ts";
 
 const rows = z.array(z.object({ workload: z.string(), ours: z.string(), other: z.string(), ratio: z.string() }));
 
@@ -23,4 +25,16 @@ test("the broker's own benchmark runs, and prints its three tables", async () =>
   const bench = Bun.spawn(["bun", join(import.meta.dir, "broker.ts")], { stdout: "pipe" });
   const printed = await new Response(bench.stdout).text();
   expect(printed.match(/\| \d+\.\d/g)).toHaveLength(12);
+});
+
+test.skipIf(withoutRedis)("the benchmark of several nodes runs, and prints its three tables", async () => {
+  const options = ["--seconds", "0.2", "--rounds", "1", "--away", "100", binary()];
+  const bench = Bun.spawn(["bun", join(import.meta.dir, "nodes.ts"), ...options], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [printed, said] = await Promise.all([bench.stdout.text(), bench.stderr.text()]);
+  expect(await bench.exited, said).toBe(0);
+  expect(printed.match(/│ Redis, 2 +│ [1-9]/g)).toHaveLength(4);
+  expect(printed).toMatch(/│ median +│ /);
 });

@@ -19,3 +19,10 @@ export function leaveServerItsCore(): void {
 export function givingWay(command: string[]): string[] {
   return nice === null ? command : [nice, "-n", "10", ...command];
 }
+
+/** Has this very process, and those that it starts, do with two cores, however many there are. */
+export function stayOnTwoCores(): void {
+  if (taskset !== null) {
+    Bun.spawnSync([taskset, "-a", "-c", "-p", `${SERVER_CORE},${LOAD_CORE}`, `${process.pid}`]);
+  }
+}

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
 
 /** CPU seconds that a process has used so far, all its threads together. */
 export function cpuSeconds(pid: number): number {
@@ -10,6 +11,13 @@ export function cpuSeconds(pid: number): number {
   }
   const parts = ps(pid, "cputime").split(/[-:]/).map(Number);
   return parts.reduce((sum, part) => sum * 60 + part, 0);
+}
+
+/** Seconds that the first so many cores have had nothing to do so far, together. */
+export function idleSeconds(cores: number): number {
+  return cpus()
+    .slice(0, cores)
+    .reduce((sum, { times }) => sum + times.idle / 1000, 0);
 }
 
 /** Bytes of memory that a process has resident. */

@@ -6,10 +6,14 @@ type Seen = { ids: Map<string, string>; gone: Set<string>; ends: Map<string, num
 /**
  * What does not balance in a report. A subscription must have every number of an epoch once, in order, as an event or in
  * a gap, up to where nobody can know; every publish that was acked is at the place that its ack named.
+ *
+ * @param goesOn whether an epoch may begin with any number
  */
-export function problemsOf({ topics, acked, errors, refused }: Report): string[] {
+export function problemsOf({ topics, acked, errors, refused }: Report, goesOn = false): string[] {
   const problems = [...errors.map((error) => `error: ${error}`), ...refused.map((code) => `refused: ${code}`)];
-  const seen = new Map(Object.entries(topics).map(([topic, entries]) => [topic, read(topic, entries, problems)]));
+  const seen = new Map(
+    Object.entries(topics).map(([topic, entries]) => [topic, read(topic, entries, goesOn, problems)]),
+  );
   const places = new Map<string, string>();
   for (const { topic, epoch, first, seq, ids } of acked) {
     const known = seen.get(topic);
@@ -31,10 +35,11 @@ export function problemsOf({ topics, acked, errors, refused }: Report): string[]
 }
 
 /** Reads what one subscription was handed out. */
-function read(topic: string, entries: readonly Entry[], problems: string[]): Seen {
+function read(topic: string, entries: readonly Entry[], goesOn: boolean, problems: string[]): Seen {
   const seen: Seen = { ids: new Map(), gone: new Set(), ends: new Map() };
   const idsOfEpoch = new Map<string, Set<string>>();
   let at: { epoch: string; seq: number } | undefined;
+  let isOver = false;
   for (const entry of entries) {
     const first = "seq" in entry ? entry.seq : entry.first;
     // A filled range names events that came before it.
@@ -43,13 +48,16 @@ function read(topic: string, entries: readonly Entry[], problems: string[]): See
       for (const place of isThere) if (!seen.ids.has(place)) problems.push(`${topic} ${place} is not filled`);
       continue;
     }
-    const expected: number | undefined = at === undefined ? undefined : at.epoch === entry.epoch ? at.seq + 1 : 1;
+    const begins = goesOn ? undefined : 1;
+    const expected: number | undefined = at === undefined ? undefined : at.epoch === entry.epoch ? at.seq + 1 : begins;
     if (expected !== undefined && first !== expected) {
       problems.push(`${topic}: ${entry.epoch}:${first} comes after ${at?.epoch}:${at?.seq}`);
     }
-    if (at !== undefined && at.epoch !== entry.epoch && seen.ends.has(entry.epoch)) {
-      problems.push(`${topic}: epoch ${entry.epoch} comes back`);
+    if (at !== undefined && at.epoch !== entry.epoch) {
+      if (seen.ends.has(entry.epoch)) problems.push(`${topic}: epoch ${entry.epoch} comes back`);
+      if (!isOver) problems.push(`${topic}: nobody was told that epoch ${at.epoch} is over`);
     }
+    isOver = "last" in entry && entry.last === null;
     const last = "seq" in entry ? entry.seq : (entry.last ?? first - 1);
     at = { epoch: entry.epoch, seq: last };
     seen.ends.set(at.epoch, at.seq);

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TestCredentials } from "../support/credentials.ts";
+import { LateEngine } from "../support/late-engine.ts";
+import { Random, seedOfRun } from "../support/random.ts";
 import { startGuardedServer, startTestServer } from "../support/server.ts";
 
 const RUNTIMES: Record<string, string[]> = {
@@ -106,6 +108,17 @@ describe.each(Object.keys(RUNTIMES))("in %s, a client leaves nothing behind that
       before: "connected",
       publishing: "resolved",
       flushing: "resolved",
+    });
+  });
+
+  test("while what it asked for waits until Redis is back", async () => {
+    await using server = startTestServer({}, (memory) => new LateEngine(memory, new Random(seedOfRun()), 1));
+    expect(await close(runtime, "while Redis is away", server.url)).toEqual({
+      ...LEFT,
+      before: "connected",
+      publishing: "CLOSED",
+      flushing: "resolved",
+      errors: ["PubSubError: The engine cannot be reached"],
     });
   });
 

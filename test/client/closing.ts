@@ -38,6 +38,7 @@ function open(options: ConnectOptions = {}) {
 async function run() {
   let asked = 0;
   const options: Record<string, ConnectOptions> = {
+    "while Redis is away": { backoff: { firstMs: 3_600_000, mostMs: 3_600_000 } },
     "while its first token is fetched": { token: () => never },
     "while its token is renewed": {
       token: () => (asked++ === 0 ? (process.argv[4] ?? "") : never),
@@ -55,6 +56,7 @@ async function run() {
   if (moment === "while its token is renewed") while (asked < 2) await tick(5);
   if (moment === "while it flushes") while (client.state !== "connected") await tick(5);
   if (moment === "once it is connected") await client.flush();
+  if (moment === "while Redis is away") while (errors.length === 0) await tick(5);
   await tick();
   const flushing = outcome(client.flush());
   const before = client.state;

@@ -74,7 +74,11 @@ export function begin(connect: typeof Connect, url: string) {
       report.refused.push(cause instanceof Error && "code" in cause ? String(cause.code) : String(cause));
     }
   };
+  let hasBegun = false;
   const timer = setInterval(() => {
+    // What is published before a subscription begins is none of its business.
+    hasBegun ||= subscriptions.every(({ state }) => state === "live");
+    if (!hasBegun) return;
     for (const topic of LEDGER_TOPICS) if (client.pending < MOST_PENDING) void publish(topic);
   }, 2);
 

@@ -17,9 +17,13 @@ const RUBBISH = [
   `{"type":"event","topic":"t","seq":-1,"ts":"${TS}","message":{"id":"i","payload":1}}`,
   `{"type":"event","topic":"t","seq":1,"ts":"${TS}","message":null}`,
   `{"type":"ack","ts":"${TS}","topic":"t","epoch":7,"seq":1,"replay":0}`,
+  `{"type":"ack","ts":"${TS}","topic":"t","epoch":"e","base":"0","seq":1,"replay":0}`,
   `{"type":"error","ts":"${TS}","error":"no"}`,
   `{"type":"error","ts":"${TS}","topic":"t","error":{"code":"SLOW_CONSUMER","message":"x"}}`,
   `{"type":"info","ts":"${TS}","msg":"server_shutdown","retry_after_ms":"soon"}`,
+  `{"type":"info","ts":"${TS}","msg":"epoch_changed","topic":"t","seq":1}`,
+  `{"type":"info","ts":"${TS}","msg":"epoch_changed","topic":"t","epoch":"e","seq":-1}`,
+  `{"type":"info","ts":"${TS}","msg":"epoch_changed","epoch":"e","seq":1}`,
   `{"type":"gossip","ts":"${TS}"}`,
 ];
 

@@ -5,6 +5,7 @@ import { Client } from "../support/client.ts";
 import { TestCredentials } from "../support/credentials.ts";
 import { overwhelm, publish } from "../support/publish.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { overRedis, withoutRedis } from "../support/redis.ts";
 import { startGuardedServer, startTestServer } from "../support/server.ts";
 import { Dashboard } from "./dashboard.ts";
 
@@ -150,6 +151,19 @@ describe.skipIf(skipBrowser)("axe-core finds nothing", () => {
     stalled.cut();
     await Promise.all(clients.map((client) => client.close()));
   }, 120_000);
+
+  test.skipIf(withoutRedis)(
+    "in a list of nodes",
+    async () => {
+      const env = { ...overRedis(), TOPICS: TOPICS.join() };
+      await using server = startTestServer(env);
+      await using _other = startTestServer(env);
+      using page = await Dashboard.open(browser, server);
+      await page.untilText("2 nodes share all topics.");
+      await expectAccessible(page, "nodes");
+    },
+    60_000,
+  );
 
   test("while the server is away", async () => {
     const server = startTestServer({ TOPICS: TOPICS.join() });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFigures } from "../../src/dashboard/figures.ts";
-import { readDetail, readStats } from "../../src/dashboard/read.ts";
+import { readDetail, readNodes, readStats } from "../../src/dashboard/read.ts";
 import { rate } from "../../src/dashboard/format.ts";
-import { appended, columnsOf, growth, INCREMENTS, type Point } from "../../src/dashboard/series.ts";
+import { appended, columnsOf, growth, INCREMENTS, topicRates, type Point } from "../../src/dashboard/series.ts";
 
 const METRICS = `# HELP pubsub_topics Topics.
 # TYPE pubsub_topics gauge
@@ -75,6 +75,19 @@ describe("what the page reads", () => {
       { address: undefined, ledger: { due: 3 } },
     ]);
     expect(() => readDetail({ ...detail, subscribers: [] })).toThrow(TypeError);
+    const whole = { ...detail, ledger, subscribers: [] };
+    expect([read.unanswered, readDetail({ ...whole, unanswered: 2 }).unanswered]).toEqual([0, 2]);
+  });
+
+  test("of the nodes is where each is, and which one answered", () => {
+    const started_at = "2026-11-22T02:42:32.354Z";
+    const node = { id: "a", host: "h", pid: 1, port: 8000, version: "1.2.3", started_at, connections: 4 };
+    const all = { id: "a", address: "h:8000", version: "1.2.3", startedAt: Date.parse(started_at), connections: 4 };
+    expect(readNodes({ node: "a", nodes: [{ ...node, subscriptions: 5 }] })).toEqual({
+      own: "a",
+      all: [{ ...all, subscriptions: 5 }],
+    });
+    expect(() => readNodes({ node: "a", nodes: [node] })).toThrow(TypeError);
   });
 
   test("is refused if it is not what the server answers", () => {
@@ -106,10 +119,24 @@ describe("a chart", () => {
 });
 
 describe("a rate", () => {
-  test("is what a counter grew by in a second, and starts anew where it was set back", () => {
+  test("is what a counter grew by in a second, and is not known where it was set back", () => {
     expect(growth(10, 30, 2000)).toBe(10);
-    expect(growth(30, 10, 1000)).toBe(10);
+    expect(growth(30, 10, 1000)).toBeUndefined();
     expect(growth(1, 2, 0)).toBe(0);
+  });
+
+  test("of what a topic delivered is known only if all nodes have answered, both times", () => {
+    const at = (seq: number, delivered: number, unanswered = 0, epoch = "e") => {
+      const ledger = { due: delivered, delivered, dropped: [], queued: 0, unflushed: 0 };
+      return { epoch, seq, oldestSeq: 1, messages: seq, bytes: 0, total: 1, ledger, subscribers: [], unanswered };
+    };
+    expect(topicRates(at(1, 10), at(3, 30), 1000)).toEqual([2, 20]);
+    // A node is silent, has answered again, or is gone with all that it had counted.
+    expect(topicRates(at(1, 10), at(3, 5, 1), 1000)).toEqual([2, undefined]);
+    expect(topicRates(at(1, 5, 1), at(3, 30), 1000)).toEqual([2, undefined]);
+    expect(topicRates(at(1, 10), at(3, 5), 1000)).toEqual([2, undefined]);
+    expect(topicRates(at(9, 90), at(10, 95, 0, "next"), 1000)).toEqual([undefined, undefined]);
+    expect(topicRates(undefined, at(1, 1), 0)).toEqual([undefined, undefined]);
   });
 
   test("is kept for as long as the chart is wide", () => {

@@ -167,6 +167,10 @@ describe.skipIf(skipBrowser)("the page", () => {
     await page.untilText("The server answered 500. Trying again…");
     stats = () => new Response("<h1>Bad gateway</h1>", { status: 502 });
     await page.untilText("The server does not answer. Trying again…");
+    // The way is there again, and what is behind it is not: its own words say more than ours.
+    const problem = { type: "about:blank", status: 503, title: "Service Unavailable", code: "UNAVAILABLE" };
+    stats = () => Response.json({ ...problem, detail: "The engine refuses: LOADING." }, { status: 503 });
+    await page.untilText("The engine refuses: LOADING. Trying again…");
     expect(page.errors).toEqual([]);
     await between.stop(true);
   });
@@ -179,6 +183,7 @@ describe.skipIf(skipBrowser)("the page", () => {
     await page.untilText("This topic was deleted at ");
     await createTopic(server, "t");
     await page.untilNoText("This topic was deleted at ");
+    await page.untilText("New epoch: the topic began anew here. Messages of the epoch before may be missing.");
     await publish(server, "t", ["again"]);
     await page.until(`document.querySelector(".message .payload")?.textContent === '"again"'`);
     // Too fast for the page to see that it was away.
