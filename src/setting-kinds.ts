@@ -126,6 +126,16 @@ export function engine(help: string) {
 
 function isRedisUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
-  const { protocol, hostname, pathname, search, hash } = new URL(value);
+  const { protocol, hostname, pathname, search, hash, username, password } = new URL(value);
+  if (![username, password].every(isPercentEncoded)) return false;
   return /^rediss?:$/.test(protocol) && hostname !== "" && /^(\/\d*)?$/.test(pathname) && search + hash === "";
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

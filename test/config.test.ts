@@ -216,6 +216,7 @@ describe("a bad value", () => {
     ["ENGINE", "--engine", "http://localhost:6379"],
     ["ENGINE", "--engine", "redis://"],
     ["ENGINE", "--engine", "redis://localhost/first"],
+    ["ENGINE", "--engine", "redis://localhost/-1"],
     ["ENGINE", "--engine", "redis://localhost/0?timeout=1"],
     ["ENGINE_PREFIX", "--engine-prefix", "with space:"],
     ["ENGINE_PREFIX", "--engine-prefix", "{tag}"],
@@ -271,6 +272,8 @@ test("an engine with a wrong address is named without its password", () => {
   const problem = problemOf([], { ENGINE: "redis://user:secret@host/x" });
   expect(problem).toStartWith("ENGINE must be memory, or redis://");
   expect(problem).toEndWith("got 'redis://***@host/x'");
+  // Not percent-encoded as it has to be.
+  expect(problemOf([], { ENGINE: "redis://:100%@host" })).toEndWith("got 'redis://***@host'");
 });
 
 test("settings of an engine that is not there are a problem", () => {

@@ -24,7 +24,8 @@ export function diagnose(url: string, tls: Encryption, timeoutMs: number): Promi
     if (error !== undefined) resolve(error);
     else if (answer.includes("+PONG")) resolve("the connection was closed");
   });
-  socket.once("error", (cause) => resolve(cause.message));
+  // Not its message, which says by which system call, and is another each time.
+  socket.once("error", (cause) => resolve("code" in cause ? String(cause.code) : cause.message));
   socket.once("close", () => resolve("it closed the connection"));
   return promise.finally(() => {
     clearTimeout(timer);

@@ -2,34 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { z } from "zod";
 import { devDependencies, scripts } from "../../package.json";
-import { readConfig, settings } from "../../src/config.ts";
+import { readConfig } from "../../src/config.ts";
 import { expectFine } from "../support/expect-fine.ts";
 import { caddyEnv, caddyfile, nginxConf, opsFile, skipWithout, tempFolder } from "../support/proxies.ts";
 import { startTestServer } from "../support/server.ts";
+import { COMPOSE, expectComposed, expectKubernetes, expectSettings, OPS, pairsOf, PORT, seconds } from "./manifests.ts";
+import { SHUTDOWN_SECONDS, valueOf } from "./manifests.ts";
 
-const { port: PORT, shutdownGraceMs, maxMessageBytes, heartbeatIntervalMs } = readConfig({}, {});
-
-/** How long a shutdown may take. */
-const SHUTDOWN_SECONDS = shutdownGraceMs / 1000;
-
-/** Expects that each variable is a setting, and that the server takes its value. */
-function expectSettings(env: Record<string, string>): void {
-  const known = settings.map(({ variable }) => variable);
-  expect(Object.keys(env).filter((name) => !known.includes(name))).toEqual([]);
-  expect(() => readConfig({}, env)).not.toThrow();
-}
-
-/** `60`, `60s` or `60sec` as a number of seconds. */
-function seconds(text: string): number {
-  return Number(/^(\d+)(?:s|sec)?$/.exec(text)?.[1]);
-}
-
-/** The value of a line `name value` or `name=value`. */
-function valueOf(text: string, name: string): string {
-  const value = new RegExp(`^\\s*${name}[ =](.*?);?$`, "m").exec(text)?.[1];
-  if (value === undefined) throw new Error(`There is no ${name}`);
-  return value;
-}
+const { maxMessageBytes, heartbeatIntervalMs } = readConfig({}, {});
 
 describe("nginx.conf", async () => {
   const text = await opsFile("nginx.conf");
@@ -38,6 +18,16 @@ describe("nginx.conf", async () => {
     using folder = tempFolder();
     const config = join(folder.path, "nginx.conf");
     await Bun.write(config, await nginxConf({ folder: folder.path, port: PORT, server: { port: PORT } }));
+    await expectFine(["nginx", "-t", "-q", "-p", folder.path, "-e", join(folder.path, "error.log"), "-c", config]);
+  });
+
+  test.skipIf(skipWithout("nginx"))("takes more nodes as it says", async () => {
+    using folder = tempFolder();
+    const config = join(folder.path, "nginx.conf");
+    const one = await nginxConf({ folder: folder.path, port: PORT, server: { port: PORT } });
+    const three = one.replaceAll(/^ +# {3}((zone|least_conn|server 127).*;)$/gm, "$1");
+    expect(three.match(/^ *(server 127\.0\.0\.1:|zone|least_conn)/gm)).toHaveLength(5);
+    await Bun.write(config, three);
     await expectFine(["nginx", "-t", "-q", "-p", folder.path, "-e", join(folder.path, "error.log"), "-c", config]);
   });
 
@@ -70,29 +60,30 @@ describe("Caddyfile", async () => {
   });
 });
 
-describe("pubsub.service", async () => {
-  const text = await opsFile("pubsub.service");
+describe.each(["pubsub.service", "pubsub@.service"])("%s", async (name) => {
+  const text = await opsFile(name);
 
   // It comes with systemd, which a container needs for nothing else: no reason to require it.
   test.skipIf(Bun.which("systemd-analyze") === null)("is what systemd takes", async () => {
     using folder = tempFolder();
-    const unit = join(folder.path, "pubsub.service");
-    await Bun.write(unit, await opsFile("pubsub.service", { "=/usr/local/bin/pubsub": `=${process.execPath}` }));
+    const unit = join(folder.path, name.replace("@", `@${PORT}`));
+    await Bun.write(unit, await opsFile(name, { "ExecStart=/usr/local/bin/pubsub": `ExecStart=${process.execPath}` }));
     // What it does not know it only warns of.
-    expect(await expectFine(["systemd-analyze", "verify", "--man=no", unit])).not.toContain("pubsub.service");
+    expect(await expectFine(["systemd-analyze", "verify", "--man=no", unit])).not.toContain("pubsub");
   });
 
-  test("sets settings that the server takes, and its port", () => {
-    const pairs = valueOf(text, "Environment").split(" ");
-    const env = Object.fromEntries(pairs.map((pair) => [pair.split("=")[0] ?? "", pair.split("=")[1] ?? ""]));
-    expectSettings(env);
-    expect(env["PORT"]).toBe(String(PORT));
+  test("sets settings that the server takes", () => {
+    expectSettings(pairsOf(valueOf(text, "Environment")));
   });
 
   test("stops with SIGTERM and gives a shutdown its time", () => {
     expect(valueOf(text, "KillSignal")).toBe("SIGTERM");
     expect(seconds(valueOf(text, "TimeoutStopSec"))).toBeGreaterThan(SHUTDOWN_SECONDS);
   });
+});
+
+test("pubsub.service has the server's port", async () => {
+  expect(pairsOf(valueOf(await opsFile("pubsub.service"), "Environment"))["PORT"]).toBe(String(PORT));
 });
 
 describe("compose.yaml", async () => {
@@ -110,8 +101,10 @@ describe("compose.yaml", async () => {
   });
   const { pubsub } = composeSchema.parse(Bun.YAML.parse(await opsFile("compose.yaml"))).services;
 
+  test.skipIf(COMPOSE === undefined)("is what compose takes", () => expectComposed("compose.yaml"));
+
   test("builds the repository's image and opens the port of its Dockerfile", async () => {
-    const dockerfile = await Bun.file(join(import.meta.dir, "../../src/ops", pubsub.build, "Dockerfile")).text();
+    const dockerfile = await Bun.file(join(OPS, pubsub.build, "Dockerfile")).text();
     expect(dockerfile).toContain(`EXPOSE ${PORT}`);
     expect(pubsub.ports).toEqual([`${PORT}:${PORT}`]);
   });
@@ -124,6 +117,7 @@ describe("compose.yaml", async () => {
 
 describe("kubernetes.yaml", async () => {
   const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) });
+  const labels = z.record(z.string(), z.string());
   const container = z.object({
     name: z.literal("pubsub"),
     ports: z.tuple([z.object({ name: z.string(), containerPort: z.number() })]),
@@ -133,7 +127,6 @@ describe("kubernetes.yaml", async () => {
     resources: z.object({ requests: z.object({ memory: z.string() }), limits: z.object({ memory: z.string() }) }),
     securityContext: z.object({ readOnlyRootFilesystem: z.literal(true) }),
   });
-  const labels = z.record(z.string(), z.string());
   const deploymentSchema = z.object({
     apiVersion: z.literal("apps/v1"),
     kind: z.literal("Deployment"),
@@ -153,9 +146,12 @@ describe("kubernetes.yaml", async () => {
     spec: z.object({ selector: labels, ports: z.tuple([z.object({ targetPort: z.string() })]) }),
   });
   const documents = z.tuple([deploymentSchema, serviceSchema]);
-  const [deployment, service] = documents.parse(Bun.YAML.parse(await opsFile("kubernetes.yaml")));
+  const parsed = Bun.YAML.parse(await opsFile("kubernetes.yaml"));
+  const [deployment, service] = documents.parse(parsed);
   const { spec: pod, metadata } = deployment.spec.template;
   const [server] = pod.containers;
+
+  test.skipIf(Bun.which("kubectl") === null)("is what Kubernetes takes", () => expectKubernetes(parsed));
 
   test("leads from the service to the server's port", () => {
     expect(deployment.spec.selector.matchLabels).toEqual(metadata.labels);

@@ -65,6 +65,9 @@ const dashboardQueries = [
   ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
 ];
 
+/** What README says to watch, as the table and the blocks have it. */
+const readmeQueries = /^## What to watch\n([^]*?)^### /m.exec(await opsFile("README.md"))?.[1]?.split("\n") ?? [];
+
 /** Labels that Prometheus adds, or that a histogram's buckets have. */
 const ADDED = ["job", "instance", "le", "alertname", "alertstate"];
 
@@ -156,8 +159,17 @@ describe("grafana.json", () => {
   });
 });
 
+test("README has the lines that the engine logs, each with its level", async () => {
+  const page = await opsFile("README.md");
+  const section = /^### What to look at\n([^]*?)^### /m.exec(page)?.[1] ?? "";
+  const shown = [...section.matchAll(/^\| (\w+) +\| `(.*?)` +\|/gm)].map(([, level, line]) => `${level} ${line}`);
+  const code = await opsFile("engine-log.ts");
+  const logged = [...code.matchAll(/\.(info|warn|error)\("(.*?)"/g)].map(([, level, line]) => `${level} ${line}`);
+  expect(logged.toSorted()).toEqual(shown.toSorted());
+});
+
 describe("GET /metrics", () => {
-  const queries = [...rules.map(({ expr }) => expr), ...dashboardQueries];
+  const queries = [...rules.map(({ expr }) => expr), ...dashboardQueries, ...readmeQueries];
 
   test.skipIf(skipPromtool)("is what promtool takes, after traffic of every kind", async () => {
     await using server = startTestServer();

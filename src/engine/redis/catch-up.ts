@@ -122,15 +122,16 @@ export class CatchUp {
 
   /** Hands entries of the stream to the broker, some in each turn if anybody waits for them. */
   async #place(topic: KnownTopic, entries: Page["entries"]): Promise<void> {
+    const before = topic.head ?? 0;
     for (const [first, meta, entry] of entries) {
       while (this.#ports.broker.subscribersOf(topic.name) > 0 && !this.#pace.mayGoOn(topic)) {
         await this.#pace.nextTurn();
         if (topic.gone) return;
       }
       this.#pace.note(topic, 1);
-      if (topic.repairs && first > (topic.head ?? 0)) this.#ports.filled(1);
       this.#replicas.append(topic, { first, messages: [messageOf(entry)], ...metaOf(meta) });
     }
+    if (topic.repairs) this.#ports.filled(entries.filter(([first]) => first > before).length);
   }
 }
 

@@ -1,3 +1,6 @@
+/** For scripts that are to run even if Redis has reached `maxmemory`: they take hardly any, or make room. */
+const EVEN_IF_FULL = "#!lua flags=allow-oom\n";
+
 /**
  * What runs inside Redis. Each script is one step that nothing comes between.
  *
@@ -17,10 +20,11 @@ local function missing()
   return redis.error_reply(isLost() and 'LOST topic' or 'MISSING topic')
 end
 local function make(epoch, born, prev)
+  local created = redis.call('HINCRBY', KEYS[6], 'created', 1)
   redis.call('DEL', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[1], 'born', born, 'epoch', epoch, 'prev', prev, 'base', 0, 'seq', 0, 'run', RUN, 'ts', 0)
   redis.call('HSET', KEYS[1], 'life', LIFE)
-  redis.call('ZADD', KEYS[5], redis.call('HINCRBY', KEYS[6], 'created', 1), NAME)
+  redis.call('ZADD', KEYS[5], created, NAME)
   return {born, epoch, prev, 0, 0, RUN, 0}
 end
 -- A topic of another life of the data is none of those that the caller knows: first it has to find out.
@@ -119,7 +123,7 @@ h = make(ARGV[4], ARGV[5], ARGV[6])
 return {1, h[1], h[2], 0, h[3], 0}`;
 
 /** 2 the first number, 3 the last or nothing, 4 how many of the newest of this epoch or nothing, 5 about how many bytes. */
-const READ = `${TOPIC}
+const READ = `${EVEN_IF_FULL}${TOPIC}
 local h = topic()
 if not h then return missing() end
 local base, seq = tonumber(h[4]), tonumber(h[5])
@@ -150,7 +154,7 @@ return {h[1], h[2], h[3], base, seq, oldest, more, found}`;
  * 2 a client_id, 3 the node that it subscribes at, `ID.CONNECTION`, 4 whose it is, 5 the number that the node gives the claim, 6 the
  * node's former name if it claims again and another node keeps what it has, 7 and 8 what the key and the channel of a node begin with.
  */
-const CLAIM = `${TOPIC}
+const CLAIM = `${EVEN_IF_FULL}${TOPIC}
 local h = topic()
 if not h then return missing() end
 local held = redis.call('HGET', KEYS[4], ARGV[2])
@@ -166,7 +170,7 @@ if not held then redis.call('HINCRBY', KEYS[6], 'members', 1) end
 return {1, h[2], tonumber(h[5])}`;
 
 /** From 2 on: a client_id, and what the value of its claim begins with; and so on. */
-const RELEASE = `
+const RELEASE = `${EVEN_IF_FULL}
 local freed = 0
 for i = 2, #ARGV, 2 do
   local held = redis.call('HGET', KEYS[4], ARGV[i])
@@ -179,7 +183,7 @@ if freed > 0 then redis.call('HINCRBY', KEYS[6], 'members', 0 - freed) end
 return freed`;
 
 /** 2 the channel that every node hears. */
-const DELETE = `${TOPIC}
+const DELETE = `${EVEN_IF_FULL}${TOPIC}
 local h = topic()
 if not h then return missing() end
 redis.call('HINCRBY', KEYS[6], 'members', number(0 - redis.call('HLEN', KEYS[4])))
@@ -199,7 +203,7 @@ end
 return found`;
 
 /** A sign of life. Keys: nodes, the node's own; 1 its name, 2 what it shows of itself, 3 for how long, in milliseconds. */
-const BEAT = `
+const BEAT = `${EVEN_IF_FULL}
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local known = redis.call('EXISTS', KEYS[2])

@@ -4,7 +4,7 @@ import { Client, ID } from "../../support/client.ts";
 import { CuttingProxy } from "../../support/cutting-proxy.ts";
 import type { Frame } from "../../support/frames.ts";
 import { RedisServer, withoutRedis } from "../../support/redis.ts";
-import { createTopic, health, startTestServer, stats, type TestServer } from "../../support/server.ts";
+import { createTopic, deleteTopic, health, startTestServer, stats, type TestServer } from "../../support/server.ts";
 import { metrics, until } from "../../support/stats.ts";
 
 /** A Redis of its own, a line to it that can be cut, and what makes nodes over that. */
@@ -173,6 +173,29 @@ describe.skipIf(withoutRedis)("Redis that is away", () => {
     }
     await using node = startTestServer({ ENGINE: redis.url.replace("//", "//:right@"), TOPICS: "t" });
     expect(await publishBody(node, "t", { payload: 1 })).toMatchObject({ seq: 1 });
+  });
+});
+
+describe.skipIf(withoutRedis)("Redis that is full", () => {
+  test("refuses to take more, and lets read, subscribe and make room", async () => {
+    await using stage = await setUp();
+    const { redis } = stage;
+    const node = stage.start();
+    await createTopic(node, "u");
+    await publishBody(node, "t", { payload: 1 });
+    await redis.send("CONFIG", ["SET", "maxmemory", "1"]);
+    const full = { code: "UNAVAILABLE", detail: expect.stringMatching(/^The engine refuses: OOM/) };
+    expect(await problemOf(await post(node, "t", { payload: 2 }))).toMatchObject(full);
+    const another = await fetch(`${node.url}/topics`, { method: "POST", body: '{"name":"v"}' });
+    expect(await problemOf(another)).toMatchObject(full);
+    await using client = await Client.connect(node);
+    expect(await client.subscribe("t", "me", 1)).toMatchObject({ replay: 1 });
+    await client.next();
+    expect((await topicDetail(node, "t")).subscribers_total).toBe(1);
+    await deleteTopic(node, "u");
+    await redis.send("CONFIG", ["SET", "maxmemory", "0"]);
+    expect(await publishBody(node, "t", { payload: 2 })).toMatchObject({ seq: 2 });
+    expect(await client.next()).toMatchObject({ seq: 2 });
   });
 });
 
