@@ -12,6 +12,8 @@ export type ConnectionPorts = {
   /** Does what a new connection needs before it can be used. */
   prepare(client: RedisClient): Promise<void>;
   opened(): void;
+  /** It is over: what it owes does not come. Called after {@link prepare} or not. */
+  ended(): void;
   /** It was lost, or a try to make it has failed. Called once for each absence. @param reason why, for people */
   lost(reason: string): void;
 };
@@ -64,7 +66,9 @@ export class Connection {
     const timer = setTimeout(() => this.renew("it did not answer in time"), 2 * timeoutMs);
     try {
       await client.connect();
-      await prepare(client);
+      // What Bun's client owes may not come once it is closed.
+      const isReady = await Promise.race([prepare(client).then(() => true), closed.then(() => false)]);
+      if (!isReady) throw new Error("the connection was lost while it was made ready");
       clearTimeout(timer);
       if (this.#closed) return client.close();
       this.client = client;
@@ -76,11 +80,13 @@ export class Connection {
     } catch (cause) {
       clearTimeout(timer);
       client.close();
+      this.#ports.ended();
       if (!this.#closed) this.#lost(this.#reason ?? (await this.#why(cause)));
     }
   }
 
   #lost(reason: string): void {
+    this.#ports.ended();
     if (this.#closed) return;
     const wasThere = this.client !== undefined;
     const isNews = wasThere || this.away !== reason;

@@ -4,6 +4,7 @@ import { SCRIPTS, type ScriptName } from "../engine/redis/scripts.ts";
 import { Connection } from "./connection.ts";
 import type { Encryption } from "./diagnose.ts";
 import { identityOf } from "./identity.ts";
+import { Owed } from "./owed.ts";
 import { Waiting } from "./waiting.ts";
 
 /** How many channels one command names. */
@@ -40,9 +41,8 @@ export class BunRedisLink implements RedisLink {
   readonly #wasOpen = { requests: false, hearing: false };
   #heardFrom = "";
   #awaySince = performance.now();
-  #asked = 0;
-  #answered = 0;
-  #answeredBefore = -1;
+  readonly #owed = new Owed();
+  readonly #owedToHearing = new Owed();
   #clock: ReturnType<typeof setInterval> | undefined;
 
   constructor(ports: BunRedisLinkPorts) {
@@ -52,6 +52,7 @@ export class BunRedisLink implements RedisLink {
       ...{ url, tls, timeoutMs },
       prepare: (client) => this.#prepareRequests(client),
       opened: () => this.#requestsOpened(),
+      ended: () => this.#owed.fail(),
       lost: (reason) => {
         if (this.#awaySince === 0) this.#awaySince = performance.now();
         ports.lost("requests", reason);
@@ -61,6 +62,7 @@ export class BunRedisLink implements RedisLink {
       ...{ url, tls, timeoutMs },
       prepare: (client) => this.#prepareHearing(client),
       opened: () => this.#hearingOpened(),
+      ended: () => this.#owedToHearing.fail(),
       lost: (reason) => ports.lost("channels", reason),
     });
   }
@@ -164,7 +166,7 @@ export class BunRedisLink implements RedisLink {
 
   async #hear(client: RedisClient, channels: string[]): Promise<void> {
     try {
-      await client.subscribe(channels, this.#heard);
+      await this.#owedToHearing.await(client.subscribe(channels, this.#heard), () => {});
     } catch (cause) {
       throw asLinkError(cause);
     }
@@ -199,37 +201,21 @@ export class BunRedisLink implements RedisLink {
 
   #ask(client: RedisClient | undefined, command: string, args: string[]): Promise<unknown> {
     if (client === undefined) return Promise.reject(new LinkError("away", this.away ?? "it was just lost"));
-    const since = performance.now();
-    this.#asked++;
-    const answered = () => {
-      this.#answered++;
-      this.#ports.observe((performance.now() - since) / 1000);
-    };
-    return client.send(command, args).then(
-      (answer: unknown) => {
-        answered();
-        return answer;
-      },
-      (cause: unknown) => {
-        answered();
-        const error = asLinkError(cause);
-        // It is a replica now: the master is elsewhere, and a new connection may lead there.
-        if (error.message.startsWith("READONLY")) this.#requests.renew("it has become a replica");
-        throw error;
-      },
-    );
+    return this.#owed.await(client.send(command, args), this.#ports.observe).catch((cause: unknown) => {
+      const error = asLinkError(cause);
+      // It is a replica now: the master is elsewhere, and a new connection may lead there.
+      if (error.message.startsWith("READONLY")) this.#requests.renew("it has become a replica");
+      throw error;
+    });
   }
 
   /** Gives up a connection that owes answers and has given none for long. */
   #look(): void {
-    const [asked, answered] = [this.#asked, this.#answered];
-    const isStuck = asked > answered && answered === this.#answeredBefore;
-    this.#answeredBefore = asked > answered ? answered : -1;
-    if (!isStuck) return;
+    if (!this.#owed.isStuck()) return;
     // If this process was the one that was stuck, answers are there to be read first.
+    const { answered } = this.#owed;
     setImmediate(() => {
-      if (this.#answered !== answered) return;
-      this.#answeredBefore = -1;
+      if (this.#owed.answered !== answered) return;
       this.#requests.renew("it did not answer in time");
       this.#hearing.renew("it did not answer in time");
     });
