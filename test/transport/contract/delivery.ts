@@ -24,6 +24,8 @@ export function deliveryContract(transport: Transport, engine: EngineOver): void
       publisher.send({ type: "publish", topic: "t", message: { id: ID, payload: n }, ack: false });
       if (n % 100 === 0) opening.push(Subscriber.open(server, transport, { topic: "t", clientId: `c${n}`, lastN }));
       if (n % 10 === 0) await turn();
+      // Publishing does not run ahead of the engine, so that somebody subscribes in the middle.
+      if (n % 100 === 0) await publisher.settle();
     }
     const moments: number[] = [];
     for (const subscriber of await Promise.all(opening)) {
