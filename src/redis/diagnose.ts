@@ -21,7 +21,8 @@ export function diagnose(url: string, tls: Encryption, timeoutMs: number): Promi
   socket.on("data", (bytes) => {
     answer += bytes.toString();
     const error = /^-(.*)\r\n/m.exec(answer)?.[1];
-    if (error !== undefined) resolve(error);
+    // A server without AUTH repeats what it was sent.
+    if (error !== undefined) resolve(error.replace(/, with args.*/, ""));
     else if (answer.includes("+PONG")) resolve("the connection was closed");
   });
   // Not its message, which says by which system call, and is another each time.

@@ -40,6 +40,8 @@ export class BunRedisLink implements RedisLink {
   readonly #hearers = new Waiting();
   readonly #wasOpen = { requests: false, hearing: false };
   #heardFrom = "";
+  /** The channels that the connection for them hears, or is about to. */
+  #heardHere = new Set<string>();
   #awaySince = performance.now();
   readonly #owed = new Owed();
   readonly #owedToHearing = new Owed();
@@ -96,11 +98,14 @@ export class BunRedisLink implements RedisLink {
     const { client } = this.#hearing;
     // A new connection hears it from the beginning.
     if (client === undefined) return this.#wait(this.#hearers, this.#hearing);
+    if (this.#heardHere.has(channel)) return;
+    this.#heardHere.add(channel);
     await this.#hear(client, [channel]);
   }
 
   unfollow(channel: string): void {
     this.#channels.delete(channel);
+    if (this.#hearing.client !== undefined) this.#heardHere.delete(channel);
     this.#hearing.client?.unsubscribe(channel).catch(() => {
       // The connection is lost, and the next one does not hear it.
     });
@@ -146,18 +151,25 @@ export class BunRedisLink implements RedisLink {
       throw new Error("the connection for requests leads to another server");
     }
     this.#heardFrom = server;
-    const heard = new Set<string>();
-    // More are added meanwhile.
-    for (;;) {
-      const all = [...(this.#events?.channels ?? []), ...this.#channels];
-      const next = all.filter((channel) => !heard.has(channel)).slice(0, CHANNELS_AT_ONCE);
-      if (next.length === 0) return;
-      await this.#hear(client, next);
-      for (const channel of next) heard.add(channel);
-    }
+    this.#heardHere = new Set();
+    while ((await this.#hearMore(client)) > 0);
+  }
+
+  /** Hears some of the channels that are not heard yet. Returns how many. */
+  async #hearMore(client: RedisClient): Promise<number> {
+    const all = [...(this.#events?.channels ?? []), ...this.#channels];
+    const next = all.filter((channel) => !this.#heardHere.has(channel)).slice(0, CHANNELS_AT_ONCE);
+    for (const channel of next) this.#heardHere.add(channel);
+    if (next.length > 0) await this.#hear(client, next);
+    return next.length;
   }
 
   #hearingOpened(): void {
+    const { client } = this.#hearing;
+    // Those that were added in the last moment, and those that nobody wants any more.
+    if (client !== undefined) this.#hearMore(client).catch(() => this.hearAnew("a channel could not be heard"));
+    const wanted = new Set([...(this.#events?.channels ?? []), ...this.#channels]);
+    for (const channel of this.#heardHere) if (!wanted.has(channel)) this.unfollow(channel);
     this.#hearers.go();
     this.#events?.hearing();
     this.#ports.opened("channels", !this.#wasOpen.hearing);

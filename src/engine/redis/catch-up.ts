@@ -77,6 +77,8 @@ export class CatchUp {
       throw cause;
     } finally {
       topic.repairs = false;
+      // Now, and not a moment later: whoever asks from here on has it read anew.
+      topic.catchingUp = undefined;
     }
   }
 
@@ -109,12 +111,15 @@ export class CatchUp {
       topic.renew(epoch, base);
       topic.head = base;
       this.#ports.broker.epochChanged(topic.text, base);
-      // It was read from further on.
-      if (before > base) topic.again = true;
+      if (before > base) {
+        // It was read from further on: what lies between is read first.
+        topic.again = true;
+        return;
+      }
       rest = entries.filter(([first]) => first > base);
     }
     await this.#place(topic, rest);
-    if (topic.gone || more || topic.again || (topic.head ?? 0) >= seq) return;
+    if (topic.gone || more || (topic.head ?? 0) >= seq) return;
     // The stream does not have it any more.
     topic.head = seq;
     this.#ports.broker.append(topic.name, { first: seq + 1, ts: "", messages: [], findable: false });

@@ -39,8 +39,8 @@ export type Subject = Pick<KnownTopic, "name" | "keys"> & { readonly known: Know
 export type By = {
   node: string;
   number: number;
-  /** The name that the node had before, if it claims again. An id that another node has by now stays there. */
-  former?: string;
+  /** Whether it has claimed the id before. If another node has it by now, it stays there. */
+  isAgain?: boolean;
 };
 
 /** The scripts as functions: what they are given, what they answer, and what their errors mean. */
@@ -138,7 +138,8 @@ export class Commands {
   /** @throws {ProtocolError} `TOPIC_NOT_FOUND`, `TOPIC_EXISTS`, `LIMIT_EXCEEDED`, `UNAVAILABLE` */
   async open(subject: Subject, mode: OpenMode): Promise<Opened> {
     const { known } = subject;
-    const [born, epoch] = [known?.born ?? (mode === "restore" ? "" : this.#makeEpoch()), this.#makeEpoch()];
+    // Only a topic that is put back is the one that was there before.
+    const [born, epoch] = [mode === "restore" ? (known?.born ?? "") : this.#makeEpoch(), this.#makeEpoch()];
     const args = [mode, String(this.#limits.maxTopics), epoch, born, known?.text.epoch ?? ""];
     const answer = opened.parse(await this.#ask("open", subject, args));
     this.#used(answer.epoch);
@@ -158,8 +159,12 @@ export class Commands {
    *
    * @throws {ProtocolError} `TOPIC_NOT_FOUND`, `FORBIDDEN`, `UNAVAILABLE`
    */
-  async claim(subject: Subject, { clientId, owner = "" }: Claim, { node, number, former = "" }: By): Promise<Claimed> {
-    const args = [clientId, node, owner, String(number), former, this.#keys.node(""), this.#keys.inbox("")];
+  async claim(
+    subject: Subject,
+    { clientId, owner = "" }: Claim,
+    { node, number, isAgain = false }: By,
+  ): Promise<Claimed> {
+    const args = [clientId, node, owner, String(number), isAgain ? "1" : "", this.#keys.node(""), this.#keys.inbox("")];
     const answer = await this.#ask("claim", subject, args).catch((cause: unknown) => {
       if (!isRefusal(cause, "OWNED")) throw cause;
       throw new ProtocolError("FORBIDDEN", `client_id '${clientId}' belongs to another credential`, {
@@ -216,7 +221,11 @@ export class Commands {
     const { topics, state } = this.#keys;
     const common = [this.server, this.#fresh, known?.text.epoch, known?.newest ?? 0, channel, name, this.life];
     const all = [common.join(SEPARATOR), ...args];
-    return this.#asking.run(script, [head, stream, ids, members, topics, state], all);
+    return this.#asking.run(script, [head, stream, ids, members, topics, state], all).catch((cause: unknown) => {
+      // It may have been used all the same.
+      this.#fresh = this.#makeEpoch();
+      throw cause;
+    });
   }
 
   async #guarded(ask: () => Promise<unknown>): Promise<unknown> {

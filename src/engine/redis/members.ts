@@ -1,3 +1,4 @@
+import { topicNotFound } from "../../protocol/codes.ts";
 import type { Claim, LocalBroker } from "../engine.ts";
 import type { Claimed } from "./answers.ts";
 import type { Commands } from "./commands.ts";
@@ -42,15 +43,23 @@ export class Members {
     const underWay = { isTaken: false };
     this.#underWay.set(number, underWay);
     try {
-      const found = await commands.claim(replicas.subject(topic.name), claim, { node: this.node, number });
+      let node = this.node;
+      let found = await commands.claim(replicas.subject(topic.name), claim, { node, number });
+      // The node may have got another name meanwhile.
+      while (node !== this.node) {
+        node = this.node;
+        found = await commands.claim(replicas.subject(topic.name), claim, { node, number, isAgain: true });
+        if (!found.isOurs) underWay.isTaken = true;
+      }
       topic.claims.set(clientId, { number, owner });
       try {
         await ready(found);
+        if (topic.gone) throw topicNotFound(topic.name);
         const begun = begin();
-        if (underWay.isTaken) this.#end(topic, clientId);
+        if (underWay.isTaken) this.#end(topic, clientId, number);
         return begun;
       } finally {
-        if (!broker.isSubscribed(topic.name, clientId)) this.left(topic.name, clientId);
+        if (topic.gone || !broker.isSubscribed(topic.name, clientId)) this.#free(topic, clientId, number);
       }
     } finally {
       this.#underWay.delete(number);
@@ -59,13 +68,9 @@ export class Members {
 
   /** A subscription has ended here: its id is free. */
   left(name: string, clientId: string): void {
-    const { commands, replicas, failed } = this.#ports;
-    const topic = replicas.get(name);
+    const topic = this.#ports.replicas.get(name);
     const held = topic?.claims.get(clientId);
-    if (topic === undefined || held === undefined) return;
-    topic.claims.delete(clientId);
-    // If that fails, the node's next connection tidies up.
-    commands.release(replicas.subject(name), [[clientId, `${this.node} ${held.number} `]]).catch(failed);
+    if (topic !== undefined && held !== undefined) this.#free(topic, clientId, held.number);
   }
 
   /** Another node has taken over a claim of this one. */
@@ -73,7 +78,7 @@ export class Members {
     const underWay = this.#underWay.get(number);
     if (underWay !== undefined) underWay.isTaken = true;
     const topic = this.#ports.replicas.get(name);
-    if (topic?.claims.get(clientId)?.number === number && underWay === undefined) this.#end(topic, clientId);
+    if (topic !== undefined && underWay === undefined) this.#end(topic, clientId, number);
   }
 
   /**
@@ -83,22 +88,21 @@ export class Members {
    */
   async claimAgain(commands: Commands, node: string): Promise<void> {
     const { replicas, failed } = this.#ports;
-    const former = this.node;
     this.node = node;
     let waiting: Promise<void>[] = [];
     for (const topic of [...replicas]) {
       for (const [clientId, held] of [...topic.claims]) {
         const { owner } = held;
         const again = async () => {
-          const by = { node, number: ++this.#claims, former };
+          const by = { node, number: ++this.#claims, isAgain: true };
           const underWay = { isTaken: false };
           this.#underWay.set(by.number, underWay);
           try {
             const { isOurs } = await commands.claim(replicas.subject(topic.name), { clientId, owner }, by);
             // It may have ended, or been claimed anew.
-            if (topic.claims.get(clientId) !== held) return;
-            if (isOurs && !underWay.isTaken) topic.claims.set(clientId, { number: by.number, owner });
-            else this.#end(topic, clientId);
+            if (topic.claims.get(clientId) !== held) this.#release(topic, clientId, by.number);
+            else if (isOurs && !underWay.isTaken) topic.claims.set(clientId, { number: by.number, owner });
+            else this.#end(topic, clientId, held.number);
           } finally {
             this.#underWay.delete(by.number);
           }
@@ -112,8 +116,22 @@ export class Members {
     await Promise.all(waiting);
   }
 
-  #end(topic: KnownTopic, clientId: string): void {
+  /** Another node has the id now: the subscription of that claim ends. */
+  #end(topic: KnownTopic, clientId: string, number: number): void {
+    if (topic.claims.get(clientId)?.number !== number) return;
     topic.claims.delete(clientId);
     this.#ports.broker.takenOver(topic.name, clientId);
+  }
+
+  /** Nobody is subscribed by that claim any more. */
+  #free(topic: KnownTopic, clientId: string, number: number): void {
+    if (topic.claims.get(clientId)?.number === number) topic.claims.delete(clientId);
+    this.#release(topic, clientId, number);
+  }
+
+  /** Frees the id in Redis, unless it was claimed anew. If that fails, the node's next connection tidies up. */
+  #release({ name }: KnownTopic, clientId: string, number: number): void {
+    const { commands, replicas, failed } = this.#ports;
+    commands.release(replicas.subject(name), [[clientId, `${this.node} ${number} `]]).catch(failed);
   }
 }

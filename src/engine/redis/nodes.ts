@@ -64,14 +64,15 @@ export class Nodes {
     if ((await commands.send("HGET", [keys.node(name), "info"])) !== null) return false;
     const mine = await commands.send("SET", [keys.tidying(name), "1", "NX", "PX", String(TIDY_MS)]);
     if (mine !== "OK") return false;
-    for await (const topics of this.#scan("ZSCAN", keys.topics)) {
-      for (const [topic] of pairsOf(topics)) {
-        const subject = replicas.subject(topic);
-        for await (const pairs of this.#scan("HSCAN", subject.keys.members)) {
-          const held = pairsOf(pairs).filter(([, value]) => value.startsWith(`${name} `));
-          if (held.length > 0) await commands.release(subject, held);
-        }
+    const free = async (topic: string) => {
+      const subject = replicas.subject(topic);
+      for await (const pairs of this.#scan("HSCAN", subject.keys.members)) {
+        const held = pairsOf(pairs).filter(([, value]) => value.startsWith(`${name} `));
+        if (held.length > 0) await commands.release(subject, held);
       }
+    };
+    for await (const topics of this.#scan("ZSCAN", keys.topics)) {
+      await Promise.all(pairsOf(topics).map(([topic]) => free(topic)));
     }
     await commands.send("ZREM", [keys.nodes, name]);
     return true;

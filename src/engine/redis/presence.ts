@@ -62,7 +62,8 @@ export class Presence {
       const own = commands.copy();
       await this.#putBack(own);
       commands.life = own.life;
-      await this.#join(commands);
+      // Whoever waits for what was lost does not wait for this.
+      this.#join(commands).catch(this.#ports.failed);
     };
     this.#recovering ??= run().finally(() => (this.#recovering = undefined));
     return this.#recovering;
@@ -90,19 +91,23 @@ export class Presence {
 
   /** Gives a sign of life, and tidies up after those that gave none for long. */
   async beat(): Promise<void> {
-    const { commands, members, nodes, nodeGone } = this.#ports;
+    const { commands, members, nodes } = this.#ports;
     const { known, dead } = await nodes.beat(members.node);
     if (!known) await this.#join(commands);
-    for (const name of dead) {
-      if (!(await nodes.tidyAfter(name))) continue;
-      // A node that has another name by now is not gone.
-      const isThere = (await nodes.list()).some(({ id }) => name.startsWith(`${id}.`));
-      if (!isThere) nodeGone(name);
-    }
+    // That may take longer than a sign of life may be late.
+    for (const name of dead) this.#bury(name).catch(this.#ports.failed);
   }
 
   leave(): Promise<void> {
     return this.#ports.nodes.leave(this.#ports.members.node);
+  }
+
+  async #bury(name: string): Promise<void> {
+    const { nodes, nodeGone } = this.#ports;
+    if (!(await nodes.tidyAfter(name))) return;
+    // A node that has another name by now is not gone.
+    const isThere = (await nodes.list()).some(({ id }) => name.startsWith(`${id}.`));
+    if (!isThere) nodeGone(name);
   }
 
   /** Puts back what is lost, and creates what has to be there. */

@@ -46,10 +46,10 @@ export class Recovery {
   /** The word of the data. Of several nodes that find none, one sets it. */
   async #lifeOf(commands: Commands): Promise<string> {
     const { keys, makeEpoch } = this.#ports;
-    await commands.send("HSETNX", [keys.state, "life", makeEpoch()]);
     const found = life.parse(await commands.send("HGET", [keys.state, "life"]));
-    // Whoever flushes Redis in this moment does it again a moment later.
-    return found ?? this.#lifeOf(commands);
+    if (found !== null) return found;
+    await commands.send("HSETNX", [keys.state, "life", makeEpoch()]);
+    return this.#lifeOf(commands);
   }
 
   async #compare(commands: Commands, topics: readonly KnownTopic[]): Promise<void> {

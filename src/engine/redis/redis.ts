@@ -1,4 +1,4 @@
-import { shuttingDown } from "../../protocol/codes.ts";
+import { shuttingDown, topicNotFound } from "../../protocol/codes.ts";
 import type { History, Published } from "../../protocol/encode.ts";
 import type { HistoryRange, Publication } from "../../protocol/messages.ts";
 import type { NodeInfo, SubscriberPage, TopicDetail } from "../../protocol/nodes.ts";
@@ -150,6 +150,7 @@ export class RedisEngine implements Engine, LinkEvents {
     await this.#replicas.follow(topic);
     // A client may come with a position that another node has got to.
     await this.#replicas.reach(topic, opened.epoch, opened.seq);
+    if (topic.gone) throw topicNotFound(name);
     check(before);
     return this.#members.take(
       topic,

@@ -125,10 +125,7 @@ export class Replicas implements Iterable<KnownTopic>, Receiving {
   /** Reads what the broker does not have yet of a topic. Resolves when it has all that there is by now. */
   catchUp(topic: KnownTopic): Promise<void> {
     topic.again = true;
-    topic.catchingUp ??= this.#catchUp.run(topic).finally(() => {
-      topic.catchingUp = undefined;
-      this.handOver(topic);
-    });
+    topic.catchingUp ??= this.#catchUp.run(topic).finally(() => this.handOver(topic));
     return topic.catchingUp;
   }
 

@@ -20,11 +20,10 @@ local function missing()
   return redis.error_reply(isLost() and 'LOST topic' or 'MISSING topic')
 end
 local function make(epoch, born, prev)
-  local created = redis.call('HINCRBY', KEYS[6], 'created', 1)
   redis.call('DEL', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[1], 'born', born, 'epoch', epoch, 'prev', prev, 'base', 0, 'seq', 0, 'run', RUN, 'ts', 0)
   redis.call('HSET', KEYS[1], 'life', LIFE)
-  redis.call('ZADD', KEYS[5], created, NAME)
+  redis.call('ZADD', KEYS[5], redis.call('HINCRBY', KEYS[6], 'created', 1), NAME)
   return {born, epoch, prev, 0, 0, RUN, 0}
 end
 -- A topic of another life of the data is none of those that the caller knows: first it has to find out.
@@ -105,7 +104,7 @@ redis.call('PUBLISH', CHANNEL, table.concat({'e' .. tag, h[2], number(first), me
 return {h[2], first, seq, ts, #entries, 0, h[1]}`;
 
 /** 2 what to do if the topic is missing: find, ensure, create, restore; 3 the most topics, 4 an epoch, 5 what it is born as, 6 the epoch before. */
-const OPEN = `${TOPIC}
+const OPEN = `${EVEN_IF_FULL}${TOPIC}
 local mode = ARGV[2]
 if mode == 'restore' and redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HGET', KEYS[1], 'life') ~= LIFE then
   redis.call('HSET', KEYS[1], 'life', LIFE, 'run', '')
@@ -151,19 +150,22 @@ end
 return {h[1], h[2], h[3], base, seq, oldest, more, found}`;
 
 /**
- * 2 a client_id, 3 the node that it subscribes at, `ID.CONNECTION`, 4 whose it is, 5 the number that the node gives the claim, 6 the
- * node's former name if it claims again and another node keeps what it has, 7 and 8 what the key and the channel of a node begin with.
+ * 2 a client_id, 3 the node that it subscribes at, `ID.CONNECTION`, 4 whose it is, 5 the number that the node gives the claim, 6
+ * whether another node keeps what it has, 7 and 8 what the key and the channel of a node begin with.
  */
 const CLAIM = `${EVEN_IF_FULL}${TOPIC}
+local function idOf(node)
+  return string.match(node, '^[^.]+')
+end
 local h = topic()
 if not h then return missing() end
 local held = redis.call('HGET', KEYS[4], ARGV[2])
 local holder, claim, owner
 if held then holder, claim, owner = string.match(held, '^(%S+) (%d+) (.*)$') end
-if holder and holder ~= ARGV[3] and holder ~= ARGV[6] and redis.call('EXISTS', ARGV[7] .. holder) == 1 then
-  if ARGV[6] ~= '' then return {0, h[2], tonumber(h[5])} end
+if holder and idOf(holder) ~= idOf(ARGV[3]) and redis.call('EXISTS', ARGV[7] .. holder) == 1 then
+  if ARGV[6] == '1' then return {0, h[2], tonumber(h[5])} end
   if owner ~= ARGV[4] then return redis.error_reply('OWNED id') end
-  redis.call('PUBLISH', ARGV[8] .. string.match(holder, '^[^.]+'), cjson.encode({'replaced', NAME, ARGV[2], tonumber(claim)}))
+  redis.call('PUBLISH', ARGV[8] .. idOf(holder), cjson.encode({'replaced', NAME, ARGV[2], tonumber(claim)}))
 end
 redis.call('HSET', KEYS[4], ARGV[2], ARGV[3] .. ' ' .. ARGV[5] .. ' ' .. ARGV[4])
 if not held then redis.call('HINCRBY', KEYS[6], 'members', 1) end

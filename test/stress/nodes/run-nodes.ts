@@ -1,5 +1,6 @@
 import { topicDetail } from "../../support/answers.ts";
 import { Random } from "../../support/random.ts";
+import { health } from "../../support/server.ts";
 import { BLOWS } from "./chaos.ts";
 import { Facts } from "./facts.ts";
 import { NodePublisher } from "./publisher.ts";
@@ -87,6 +88,10 @@ async function comesToRest(world: World, subscribers: readonly NodeSubscriber[],
 
 async function restless(world: World, subscribers: readonly NodeSubscriber[], facts: Facts): Promise<string[]> {
   const left: string[] = [];
+  for (const node of world.running) {
+    const counted = (await health(node)).subscribers;
+    if (counted !== SUBSCRIBERS) left.push(`${counted} subscribers are counted, and there are ${SUBSCRIBERS}`);
+  }
   for (const topic of TOPICS) {
     const details = await Promise.all(world.running.map((node) => topicDetail(node, topic)));
     const heads = details.map(({ epoch, seq }) => `${epoch}:${seq}`);
