@@ -44,51 +44,54 @@ async function takeUntil(client: Client, payload: unknown): Promise<Frame[]> {
 }
 
 describe.skipIf(withoutRedis)("Redis that is away", () => {
-  test("is told at once, by code and reason; subscribers stay, and get what they missed once it is back", async () => {
-    await using stage = await setUp();
-    const [one, two] = [stage.start(), stage.start({ ENGINE: stage.redis.url })];
-    await using client = await Client.connect(one);
-    await client.subscribe("t", "me");
-    stage.line.refuse();
-    stage.line.cut();
-    await until(async () => !(await isReady(one)));
-    const problem = await problemOf(await readiness(one));
-    expect(problem).toMatchObject({ status: 503, code: "UNAVAILABLE" });
-    expect(problem.detail).not.toBe("");
-    // Once it has been away for longer than ENGINE_TIMEOUT_MS, nobody waits.
-    await Bun.sleep(400);
-    for (const request of [
-      { type: "publish", topic: "t", message: { id: ID, payload: 0 } },
-      { type: "subscribe", topic: "t", client_id: "other" },
-      { type: "unsubscribe", topic: "t", client_id: "other" },
-    ]) {
-      expect(await client.ask(request)).toMatchObject({
-        error: { code: "UNAVAILABLE", message: expect.stringMatching(/was asked nothing/) },
-      });
-    }
-    expect((await problemOf(await post(one, "t", { payload: 0 }))).code).toBe("UNAVAILABLE");
-    expect((await problemOf(await fetch(`${one.url}/topics`))).code).toBe("UNAVAILABLE");
-    expect((await fetch(`${one.url}/livez`)).status).toBe(200);
-    for (let n = 1; n <= 20; n++) await publishBody(two, "t", { payload: n });
-    stage.line.admit();
-    const frames = await takeUntil(client, 20);
-    expect(payloads(frames)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-    expect(frames.every(({ type }) => type === "event")).toBe(true);
-    await until(() => isReady(one));
-    expect(one.lines.filter((line) => /the engine/.test(line)).map((line) => line.replace(/^\S+ /, ""))).toEqual(
-      expect.arrayContaining([
-        expect.stringMatching(/^WARN +the engine cannot be reached: trying again connection=requests/),
-        expect.stringMatching(/^INFO +the engine is connected again connection=requests/),
-        expect.stringMatching(/^INFO +the engine is connected again connection=channels/),
-      ]),
-    );
-    const found = await metrics(one);
-    expect(found.get("pubsub_engine_up")).toBe(1);
-    expect(found.get("pubsub_engine_reconnects_total")).toBeGreaterThanOrEqual(2);
-    expect(found.get("pubsub_engine_messages_filled_total")).toBe(20);
-  });
+  test.concurrent(
+    "is told at once, by code and reason; subscribers stay, and get what they missed once it is back",
+    async () => {
+      await using stage = await setUp();
+      const [one, two] = [stage.start(), stage.start({ ENGINE: stage.redis.url })];
+      await using client = await Client.connect(one);
+      await client.subscribe("t", "me");
+      stage.line.refuse();
+      stage.line.cut();
+      await until(async () => !(await isReady(one)));
+      const problem = await problemOf(await readiness(one));
+      expect(problem).toMatchObject({ status: 503, code: "UNAVAILABLE" });
+      expect(problem.detail).not.toBe("");
+      // Once it has been away for longer than ENGINE_TIMEOUT_MS, nobody waits.
+      await Bun.sleep(400);
+      for (const request of [
+        { type: "publish", topic: "t", message: { id: ID, payload: 0 } },
+        { type: "subscribe", topic: "t", client_id: "other" },
+        { type: "unsubscribe", topic: "t", client_id: "other" },
+      ]) {
+        expect(await client.ask(request)).toMatchObject({
+          error: { code: "UNAVAILABLE", message: expect.stringMatching(/was asked nothing/) },
+        });
+      }
+      expect((await problemOf(await post(one, "t", { payload: 0 }))).code).toBe("UNAVAILABLE");
+      expect((await problemOf(await fetch(`${one.url}/topics`))).code).toBe("UNAVAILABLE");
+      expect((await fetch(`${one.url}/livez`)).status).toBe(200);
+      for (let n = 1; n <= 20; n++) await publishBody(two, "t", { payload: n });
+      stage.line.admit();
+      const frames = await takeUntil(client, 20);
+      expect(payloads(frames)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+      expect(frames.every(({ type }) => type === "event")).toBe(true);
+      await until(() => isReady(one));
+      expect(one.lines.filter((line) => /the engine/.test(line)).map((line) => line.replace(/^\S+ /, ""))).toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(/^WARN +the engine cannot be reached: trying again connection=requests/),
+          expect.stringMatching(/^INFO +the engine is connected again connection=requests/),
+          expect.stringMatching(/^INFO +the engine is connected again connection=channels/),
+        ]),
+      );
+      const found = await metrics(one);
+      expect(found.get("pubsub_engine_up")).toBe(1);
+      expect(found.get("pubsub_engine_reconnects_total")).toBeGreaterThanOrEqual(2);
+      expect(found.get("pubsub_engine_messages_filled_total")).toBe(20);
+    },
+  );
 
-  test("is waited for through a short absence, in the order of the requests", async () => {
+  test.concurrent("is waited for through a short absence, in the order of the requests", async () => {
     await using stage = await setUp({ ENGINE_TIMEOUT_MS: "5000" });
     const node = stage.start();
     await using client = await Client.connect(node);
@@ -107,7 +110,7 @@ describe.skipIf(withoutRedis)("Redis that is away", () => {
     expect(payloads(frames)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
   });
 
-  test("while it is paused answers nothing twice and nothing never, and goes on by itself", async () => {
+  test.concurrent("while it is paused answers nothing twice and nothing never, and goes on by itself", async () => {
     await using stage = await setUp();
     const node = stage.start();
     await using client = await Client.connect(node);
@@ -125,7 +128,7 @@ describe.skipIf(withoutRedis)("Redis that is away", () => {
     expect(["", "after", "paused,after", "paused"]).toContain(seen.join());
   });
 
-  test("bounds what waits for it", async () => {
+  test.concurrent("bounds what waits for it", async () => {
     await using stage = await setUp({ ENGINE_TIMEOUT_MS: "5000", ENGINE_PENDING_BYTES: "65536" });
     const node = stage.start();
     await using client = await Client.connect(node);
@@ -147,7 +150,7 @@ describe.skipIf(withoutRedis)("Redis that is away", () => {
     expect(await client.publish("t", "goes on")).toMatchObject({ type: "ack", seq: 8 });
   });
 
-  test("that was never there keeps no server from starting, and says why", async () => {
+  test.concurrent("that was never there keeps no server from starting, and says why", async () => {
     await using stage = await setUp();
     stage.line.refuse();
     const node = stage.start();
@@ -159,7 +162,7 @@ describe.skipIf(withoutRedis)("Redis that is away", () => {
     expect(await client.subscribe("t", "me")).toMatchObject({ type: "ack" });
   });
 
-  test("that does not let us in is named with its own words", async () => {
+  test.concurrent("that does not let us in is named with its own words", async () => {
     await using redis = await RedisServer.start();
     await redis.send("CONFIG", ["SET", "requirepass", "right"]);
     for (const [user, words] of [
@@ -177,7 +180,7 @@ describe.skipIf(withoutRedis)("Redis that is away", () => {
 });
 
 describe.skipIf(withoutRedis)("Redis that is full", () => {
-  test("refuses to take more, and lets read, subscribe and make room", async () => {
+  test.concurrent("refuses to take more, and lets read, subscribe and make room", async () => {
     await using stage = await setUp();
     const { redis } = stage;
     const node = stage.start();
@@ -201,7 +204,7 @@ describe.skipIf(withoutRedis)("Redis that is full", () => {
 });
 
 describe.skipIf(withoutRedis)("a node that is gone", () => {
-  test("is forgotten within 15 s: its subscribers are counted no more, and their ids are free", async () => {
+  test.concurrent("is forgotten within 15 s: its subscribers are counted no more, and their ids are free", async () => {
     await using stage = await setUp();
     const [one, two] = [stage.start(), stage.start({ ENGINE: stage.redis.url })];
     await using client = await Client.connect(one);
@@ -225,7 +228,7 @@ describe.skipIf(withoutRedis)("a node that is gone", () => {
     await until(async () => (await stats(one))["t"]?.subscribers === 2);
   });
 
-  test("and comes back has its subscribers as before", async () => {
+  test.concurrent("and comes back has its subscribers as before", async () => {
     await using stage = await setUp();
     const [one, two] = [stage.start(), stage.start({ ENGINE: stage.redis.url })];
     await using client = await Client.connect(one);

@@ -35,7 +35,7 @@ async function publishAgain(node: { url: string }, payload: unknown) {
 const told = (frame: Frame) => frame.msg ?? frame.message?.payload;
 
 describe.skipIf(withoutRedis)("a topic whose data Redis has lost begins a new epoch", () => {
-  test("after a flush: its numbers begin anew, and whoever was subscribed is told and goes on", async () => {
+  test.concurrent("after a flush: its numbers begin anew, and whoever was subscribed is told and goes on", async () => {
     await using stage = await setUp();
     const { redis, node, client, epoch } = stage;
     await redis.send("FLUSHALL", []);
@@ -54,13 +54,13 @@ describe.skipIf(withoutRedis)("a topic whose data Redis has lost begins a new ep
     expect(node.lines.filter((line) => /has lost its data/.test(line))).toHaveLength(1);
   });
 
-  test("with nobody publishing: it is found out by itself", async () => {
+  test.concurrent("with nobody publishing: it is found out by itself", async () => {
     await using stage = await setUp();
     await stage.redis.send("FLUSHALL", []);
     expect(await stage.client.next()).toMatchObject({ msg: "epoch_changed", seq: 0 });
   });
 
-  test("after a restart without data, on every node and over either transport", async () => {
+  test.concurrent("after a restart without data, on every node and over either transport", async () => {
     await using stage = await setUp();
     const { redis, node } = stage;
     await using other = startTestServer(stage.settings);
@@ -76,7 +76,7 @@ describe.skipIf(withoutRedis)("a topic whose data Redis has lost begins a new ep
     expect(event).toMatchObject({ type: "message", lastEventId: `${epoch}:${seq}` });
   });
 
-  test("where only the topic is gone from Redis, and no other", async () => {
+  test.concurrent("where only the topic is gone from Redis, and no other", async () => {
     await using stage = await setUp();
     const { redis, node, client, epoch } = stage;
     await createTopic(node, "kept");
@@ -87,7 +87,7 @@ describe.skipIf(withoutRedis)("a topic whose data Redis has lost begins a new ep
     expect((await topicDetail(node, "kept")).epoch).toBe(kept.epoch);
   });
 
-  test("and one that was never used here is put back when it is asked for", async () => {
+  test.concurrent("and one that was never used here is put back when it is asked for", async () => {
     await using stage = await setUp();
     await using other = startTestServer(stage.settings);
     await stage.redis.send("DEL", ["pubsub:{t}:head"]);
@@ -97,20 +97,23 @@ describe.skipIf(withoutRedis)("a topic whose data Redis has lost begins a new ep
 });
 
 describe.skipIf(withoutRedis)("a topic on another server than its epoch was made with begins a new one", () => {
-  test("after a restart with its data: its numbers go on, and nothing of before is lost on the way", async () => {
-    await using stage = await setUp();
-    const { redis, node, client, epoch } = stage;
-    await redis.signal("SIGTERM");
-    await redis.start();
-    const { epoch: next, seq } = await publishAgain(node, "new");
-    expect([next === epoch, seq]).toEqual([false, 6]);
-    const frames = await client.take(2);
-    expect(frames.map(told)).toEqual(["epoch_changed", "new"]);
-    expect(frames[0]).toMatchObject({ epoch: next, seq: 5 });
-    expect((await history(node, "t")).messages.map((one) => one.seq)).toEqual([6]);
-  });
+  test.concurrent(
+    "after a restart with its data: its numbers go on, and nothing of before is lost on the way",
+    async () => {
+      await using stage = await setUp();
+      const { redis, node, client, epoch } = stage;
+      await redis.signal("SIGTERM");
+      await redis.start();
+      const { epoch: next, seq } = await publishAgain(node, "new");
+      expect([next === epoch, seq]).toEqual([false, 6]);
+      const frames = await client.take(2);
+      expect(frames.map(told)).toEqual(["epoch_changed", "new"]);
+      expect(frames[0]).toMatchObject({ epoch: next, seq: 5 });
+      expect((await history(node, "t")).messages.map((one) => one.seq)).toEqual([6]);
+    },
+  );
 
-  test("and what was published with dedupe before is still not published again", async () => {
+  test.concurrent("and what was published with dedupe before is still not published again", async () => {
     await using stage = await setUp();
     const { redis, node, client, epoch } = stage;
     const message = { id: crypto.randomUUID(), payload: "once", dedupe: true };
@@ -123,7 +126,7 @@ describe.skipIf(withoutRedis)("a topic on another server than its epoch was made
     expect((await client.take(4)).map(told)).toEqual(["once", "epoch_changed", "new", "last"]);
   });
 
-  test("on a replica that is behind: no number comes twice within one epoch", async () => {
+  test.concurrent("on a replica that is behind: no number comes twice within one epoch", async () => {
     await using stage = await setUp();
     const { redis, node, client, epoch } = stage;
     await using replica = await RedisServer.start();
@@ -141,7 +144,7 @@ describe.skipIf(withoutRedis)("a topic on another server than its epoch was made
     expect(ack).toMatchObject({ recovered: false, epoch: next, seq: 6, replay: 1 });
   });
 
-  test("whose nodes still get from the old stream what a channel has not brought", async () => {
+  test.concurrent("whose nodes still get from the old stream what a channel has not brought", async () => {
     await using stage = await setUp();
     const { redis, node, client } = stage;
     await using other = startTestServer(stage.settings);
@@ -159,7 +162,7 @@ describe.skipIf(withoutRedis)("a topic on another server than its epoch was made
 });
 
 describe.skipIf(withoutRedis)("a channel that loses something without a word", () => {
-  test("is found out about, and what it lost is read from the stream", async () => {
+  test.concurrent("is found out about, and what it lost is read from the stream", async () => {
     await using stage = await setUp();
     const { redis, node, client } = stage;
     await redis.send("XADD", ["pubsub:{t}:stream", "6-0", "h", "1790000000000 ", "m", `${crypto.randomUUID()}"quiet"`]);
@@ -168,7 +171,7 @@ describe.skipIf(withoutRedis)("a channel that loses something without a word", (
     expect((await metrics(node)).get("pubsub_engine_messages_filled_total")).toBe(1);
   });
 
-  test("before a later message comes, if there is one", async () => {
+  test.concurrent("before a later message comes, if there is one", async () => {
     await using stage = await setUp();
     const { redis, node, client } = stage;
     await redis.send("XADD", ["pubsub:{t}:stream", "6-0", "h", "1790000000000 ", "m", `${crypto.randomUUID()}"quiet"`]);
@@ -180,7 +183,7 @@ describe.skipIf(withoutRedis)("a channel that loses something without a word", (
     ]);
   });
 
-  test("is told as an exact gap where the stream does not have it any more", async () => {
+  test.concurrent("is told as an exact gap where the stream does not have it any more", async () => {
     await using stage = await setUp();
     const { redis, node, client } = stage;
     await redis.send("HSET", ["pubsub:{t}:head", "seq", "9"]);
@@ -190,7 +193,7 @@ describe.skipIf(withoutRedis)("a channel that loses something without a word", (
     expect(event).toMatchObject({ seq: 10 });
   });
 
-  test("and is killed is heard anew", async () => {
+  test.concurrent("and is killed is heard anew", async () => {
     await using stage = await setUp();
     const { redis, node, client } = stage;
     for (let n = 6; n < 30; n++) {
@@ -202,7 +205,7 @@ describe.skipIf(withoutRedis)("a channel that loses something without a word", (
 });
 
 describe.skipIf(withoutRedis)("scripts that Redis has forgotten", () => {
-  test("are loaded again, and publishes keep their order", async () => {
+  test.concurrent("are loaded again, and publishes keep their order", async () => {
     await using stage = await setUp();
     const { redis, client } = stage;
     await redis.send("SCRIPT", ["FLUSH"]);
@@ -216,7 +219,7 @@ describe.skipIf(withoutRedis)("scripts that Redis has forgotten", () => {
 });
 
 describe.skipIf(withoutRedis)("a topic that was deleted while a node was away", () => {
-  test("is gone there, too, once it is back", async () => {
+  test.concurrent("is gone there, too, once it is back", async () => {
     await using stage = await setUp();
     const { redis, node, client, settings } = stage;
     await using other = startTestServer(settings);

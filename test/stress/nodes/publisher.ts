@@ -6,9 +6,9 @@ import type { Facts } from "./facts.ts";
 export type Where = () => { readonly url: string; readonly wsUrl: string };
 
 const FILLER = "x".repeat(4096);
-const IN_FLIGHT = 8;
+const IN_FLIGHT = 4;
 
-/** Publishes to one node as fast as it gets its acks, and from time to time goes to another. */
+/** Publishes to one node, a few at a time, and from time to time goes to another. */
 export class NodePublisher {
   readonly #number: number;
   readonly #topics: readonly string[];
@@ -65,7 +65,7 @@ export class NodePublisher {
     };
     socket.onmessage = ({ data }) => {
       const wasRefused = this.#answered(String(data));
-      setTimeout(next, wasRefused ? 50 : this.#random.int(8));
+      setTimeout(next, wasRefused ? 50 : this.#random.int(12));
     };
     socket.onclose = () => resolve();
     socket.onerror = () => resolve();
