@@ -47,7 +47,9 @@ describe.skipIf(schemathesis === undefined)("the API documents", () => {
     await using server = startTestServer({ TOPICS: "news", MAX_TOPICS: "100000" });
     await using files = await documents(server.url);
     const command = [schemathesis ?? "", "run", `${server.url}/openapi.json`, "--max-time", String(SECONDS)];
-    // What JSON Schema cannot say is refused all the same: of `since` and `last_n` there may be one, and epochs end.
-    await runIn(files.folder, ...command, "--request-timeout", "5", "--exclude-checks", "positive_data_acceptance");
+    // What JSON Schema cannot say is refused all the same: of `since` and `last_n` there may be one, and epochs end. A stream
+    // of a deleted topic that comes back is answered 200 with an error, since a browser would give up after a 404.
+    const checks = ["--exclude-checks", "positive_data_acceptance,use_after_free"];
+    await runIn(files.folder, ...command, "--request-timeout", "5", ...checks);
   }, 300_000);
 });
